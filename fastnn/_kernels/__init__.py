@@ -1,0 +1,1 @@
+from fastnn._kernels.reference import *  # noqa: F403
