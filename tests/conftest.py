@@ -1,4 +1,4 @@
-"""What every test shares: reproducible hypothesis, and a header that says what is tested."""
+"""What every test shares: reproducible hypothesis, and a header: what is tested."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How a kernel test calls a kernel and compares it with its twin.
 
-Both sum the same terms, in another order: the difference grows as the square root of the
-number of terms (Higham, Mary, 2019) times the sum of their absolute values.
+Both sum the same terms, in another order: the difference grows as the square root of
+the number of terms (Higham, Mary, 2019) times the sum of their absolute values.
 ``allowance`` turns that into a bound; a case only states the terms and the magnitudes.
 """
 
@@ -45,7 +45,7 @@ def fresh(arguments: Arguments) -> Arguments:
 
 
 def run(function: Callable, case: Case, arguments: Arguments) -> tuple:
-    """The results as a tuple: what an in-place kernel changed, else what it returned."""
+    """A tuple of results: what an in-place kernel changed, or what it returned."""
     returned = function(**arguments)
     if case.inplace:
         assert returned is arguments[case.inplace[0]]

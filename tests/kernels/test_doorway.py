@@ -1,4 +1,4 @@
-"""Every bad call raises the right exception, which names the argument, got and wanted."""
+"""A bad call raises the right exception: it names the argument, got and wanted."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def bad(label, call, error, *patterns):
 
 
 S45, S4 = r"\(4, 5\)", r"\(4,\)"
+A45, A34 = np.zeros((4, 5), F32), np.zeros((3, 4), F32)
 FLOATS = "float32.*float64|float64.*float32|floating"
 INTEGER = "integer|int64"
 
@@ -92,8 +93,13 @@ ARRAYS = [
         "float64",
         "float32",
     ),
-    bad("None bias of backward", lambda: k.linear_backward(None, zeros(3, 4), zeros(4, 5)),
-        TypeError, r"\bdout\b", "None"),
+    bad(
+        "None bias of backward",
+        lambda: k.linear_backward(None, A34, A45),
+        TypeError,
+        r"\bdout\b",
+        "None",
+    ),
     bad("None weight matrix", lambda: k.linear(zeros(3, 4), None), TypeError, r"\bW\b"),
     bad("missing", lambda: k.matmul(zeros(3, 4)), TypeError, r"\bb\b"),
     bad("unknown keyword", lambda: k.relu(zeros(3), x_=1), TypeError, "x_"),
@@ -101,9 +107,9 @@ ARRAYS = [
 ]
 
 SHAPES = [
-    bad("vector", lambda: k.matmul(zeros(4), zeros(4, 5)), ValueError, r"\ba\b", S4, "2"),
-    bad("cube", lambda: k.matmul(zeros(2, 3, 4), zeros(4, 5)), ValueError, r"\ba\b", "2"),
-    bad("inner", lambda: k.matmul(zeros(3, 6), zeros(4, 5)), ValueError, r"\bb\b", S45, "6"),
+    bad("vector", lambda: k.matmul(zeros(4), A45), ValueError, r"\ba\b", S4, "2"),
+    bad("cube", lambda: k.matmul(zeros(2, 3, 4), A45), ValueError, r"\ba\b", "2"),
+    bad("inner", lambda: k.matmul(zeros(3, 6), A45), ValueError, r"\bb\b", S45, "6"),
     bad("bias", lambda: k.matmul(zeros(3, 4), zeros(4, 5), zeros(4)), ValueError,
         r"\bbias\b", S4, "5"),
     bad("bias row", lambda: k.linear(zeros(3, 4), zeros(4, 5), zeros(1, 5)), ValueError,
@@ -112,7 +118,7 @@ SHAPES = [
         ValueError, r"\bdout\b|\bW\b", "6", "5"),
     bad("rows", lambda: k.linear_backward(zeros(3, 5), zeros(2, 4), zeros(4, 5)),
         ValueError, r"\bx\b", r"\(2, 4\)", "3"),
-    bad("saved", lambda: k.relu_backward(zeros(4, 5), zeros(5, 4)), ValueError, r"\bx\b",
+    bad("saved", lambda: k.relu_backward(A45, zeros(5, 4)), ValueError, r"\bx\b",
         r"\(5, 4\)", S45),
     bad("no broadcasting", lambda: k.tanh_backward(zeros(4, 5), zeros(5)), ValueError,
         r"\by\b", r"\(5,\)", S45),
@@ -160,7 +166,7 @@ def _labels_of(kernel) -> list[Bad]:
         case("negative", labels(0, 1, 2, -3), ValueError, r"-3\b", r"\b3\b", r"\b4\b"),
         case("small dtype", labels(-1, 0, 0, 0, dtype=np.int8), ValueError, "-1", "0"),
         case("unsigned", labels(0, 200, 0, 0, dtype="u1"), ValueError, "200", r"\b1\b"),
-        case("huge", labels(0, HUGE, 0, 0, dtype="u8"), ValueError, str(HUGE), r"\b1\b"),
+        case("huge", labels(0, HUGE, 0, 0, dtype="u8"), ValueError, str(HUGE), "1"),
         case("floats", zeros(4), TypeError, "float32", INTEGER),
         case("booleans", zeros(4, dtype=bool), TypeError, "bool", INTEGER),
         case("one-hot", one_hot, ValueError, S45, S4),

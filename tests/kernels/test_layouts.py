@@ -94,7 +94,9 @@ def test_rows_repeated_by_a_zero_stride(case, dtype, rng):
     arguments = case.make(rng, dtype, 9, 11)
     kernel = getattr(k, case.kernel)
     inputs = arrays(arguments) - set(case.inplace)
-    repeated = {n: np.broadcast_to(arguments[n][:1], arguments[n].shape) for n in inputs}
+    repeated = {
+        n: np.broadcast_to(arguments[n][:1], arguments[n].shape) for n in inputs
+    }
     plain = run(kernel, case, fresh({**arguments, **repeated}))
     results = run(kernel, case, {**fresh(arguments), **repeated})
     assert_same_bits(results, plain, "zero stride")

@@ -49,7 +49,7 @@ SHAPES = [*((size,) for size in range(1, 41)), (1009,), (2, 3, 5), (3, 1, 4, 2)]
 
 @pytest.mark.parametrize("label", POINTWISE)
 def test_pointwise_kernels_take_any_shape(label, dtype, rng):
-    """Vector loops have a tail: every length from 1 to 40, and more dimensions than 2."""
+    """Vector loops have a tail: every length from 1 to 40; and dimensions beyond 2."""
     (case,) = (case for case in CASES if case.label == label)
     for shape in SHAPES:
         flat = case.make(rng, dtype, int(np.prod(shape)), 1)
