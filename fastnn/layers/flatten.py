@@ -1,0 +1,16 @@
+"""Flatten: images to rows."""
+
+from __future__ import annotations
+
+from fastnn.layers.module import Module
+from fastnn.layers.registry import register
+from fastnn.tensor import Tensor
+
+
+@register
+class Flatten(Module):
+    """Join all axes but the first: (N, C, H, W) -> (N, C*H*W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, ...) -> (N, product of the rest)."""
+        return x.reshape(len(x), -1)

@@ -1,0 +1,80 @@
+"""The linear layer: y = x @ W + b."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import init as initializers
+from fastnn import ops
+from fastnn.layers.module import Module, Parameter
+from fastnn.layers.registry import register
+from fastnn.tensor import Tensor
+
+
+@register
+class Linear(Module):
+    """y = x @ W + b for a batch of rows x (N, in_features).
+
+    Args:
+        in_features: D, length of an input row.
+        out_features: C, length of an output row.
+        bias: whether to add a learned b.
+        init: how the weight is drawn, a name of :mod:`fastnn.init` or a function
+            ``(shape, seed, dtype)``; the bias starts at zero.
+        seed: an int, a SeedSequence, or a Generator to draw from; None is a new seed
+            from the operating system.
+        dtype: float32 or float64.
+
+    Attributes:
+        weight: Parameter (in_features, out_features).
+        bias: Parameter (out_features,), spared by weight decay, or None.
+
+    Raises:
+        ValueError: a length is below 1, or init is unknown.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        init: str | initializers.Initializer = "he",
+        seed: initializers.Seed = None,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        for name, value in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} wants an integer of at least 1, got {value!r}")
+        self.in_features = int(in_features)
+        self.out_features = int(out_features)
+        self.init = init
+        draw = initializers.get(init)
+        self.weight = Parameter(draw((in_features, out_features), seed, dtype))
+        self.bias = Parameter(np.zeros(out_features, dtype), decay=False) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, in_features) -> (N, out_features)."""
+        return ops.linear(x, self.weight, self.bias)
+
+    def _draw(self, rng: np.random.Generator) -> None:
+        weight = self.weight
+        weight.data = initializers.get(self.init)(weight.shape, rng, weight.dtype)
+        if self.bias is not None:
+            self.bias.data = np.zeros_like(self.bias._data)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments.
+
+        A function as ``init`` is left out: it has no name, and a loaded layer gets its
+        weights from the file.
+        """
+        config = {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "bias": self.bias is not None,
+        }
+        return config if callable(self.init) else {**config, "init": self.init}

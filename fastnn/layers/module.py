@@ -1,0 +1,264 @@
+"""Module: what every layer and model is; Parameter: what it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import _kernels as k
+from fastnn.init import Seed
+from fastnn.tensor import Tensor, no_grad, wrap
+
+Self = TypeVar("Self", bound="Module")
+
+
+class Parameter(Tensor):
+    """A Tensor that is learned: it needs a gradient, and a Module finds it.
+
+    Args:
+        data: initial values, copied; of a floating dtype.
+        decay: whether weight decay applies to it: True for weights, False for biases.
+
+    Raises:
+        TypeError: data is not floating-point.
+    """
+
+    __slots__ = ("decay",)
+
+    def __init__(self, data: Any, decay: bool = True) -> None:
+        super().__init__(data, requires_grad=True)
+        self.decay = decay
+
+
+class Module:
+    """A part of a net with parameters of its own.
+
+    A subclass sets Parameters and Modules as attributes, alone or in lists, tuples and
+    dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
+    constructor has required arguments returns them from ``config()``.
+    """
+
+    training: bool = True
+    _registered_name: ClassVar[str]
+
+    def forward(self, *inputs: Any) -> Any:
+        """The outputs, Tensors, for inputs that are Tensors."""
+        raise NotImplementedError(f"{type(self).__qualname__} wants a forward method")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """``forward``, with arrays among the inputs wrapped in Tensors."""
+        return self.forward(
+            *[wrap(each) if isinstance(each, np.ndarray) else each for each in inputs]
+        )
+
+    # --- what it is made of ---------------------------------------------------------
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every Parameter once, with its dotted name such as ``"0.weight"``."""
+        seen: set[int] = set()
+        for name, member in _members(self):
+            if isinstance(member, Parameter) and id(member) not in seen:
+                seen.add(id(member))
+                yield name, member
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every Parameter once, in the order of :meth:`named_parameters`."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every module inside it, each once."""
+        seen = {id(self)}
+        yield self
+        for _, member in _members(self):
+            if isinstance(member, Module) and id(member) not in seen:
+                seen.add(id(member))
+                yield member
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters; float32 for a module that has none."""
+        first = next(self.parameters(), None)
+        return np.dtype(np.float32) if first is None else first.dtype
+
+    def astype(self: Self, dtype: npt.DTypeLike) -> Self:
+        """Convert all parameters in place, drop their gradients, and return self.
+
+        Optimizers must be made afterwards: their state has the former dtype.
+
+        Raises:
+            TypeError: dtype is not floating-point.
+        """
+        wanted = np.dtype(dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"dtype wants a floating dtype, got {wanted}")
+        for parameter in self.parameters():
+            parameter._data = parameter._data.astype(wanted)
+            parameter.grad = None
+        return self
+
+    # --- modes and gradients --------------------------------------------------------
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Switch to training behaviour, and return self."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """Switch to the behaviour of evaluation, and return self."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def reset_parameters(self, seed: Seed = None) -> None:
+        """Draw new initial parameters, here and in every module inside.
+
+        Args:
+            seed: an int, a SeedSequence, or a Generator to draw from.
+        """
+        rng = np.random.default_rng(seed)
+        for module in self.modules():
+            module._draw(rng)
+
+    def _draw(self, rng: np.random.Generator) -> None:
+        """Draw the parameters that belong to this very module, if it has any."""
+
+    # --- saving ---------------------------------------------------------------------
+
+    def config(self) -> Any:
+        """The constructor's arguments, as JSON can hold them."""
+        return {}
+
+    @classmethod
+    def from_config(cls: type[Self], config: Any) -> Self:
+        """The module that ``config()`` described."""
+        return cls(**config)
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all parameters by name."""
+        return {name: p._data.copy() for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Copy values into the parameters, all of them or, after an error, none.
+
+        Raises:
+            ValueError: names are missing or unexpected, or shapes differ.
+        """
+        parameters = dict(self.named_parameters())
+        missing = [name for name in parameters if name not in state]
+        unexpected = [name for name in state if name not in parameters]
+        if missing or unexpected:
+            raise ValueError(
+                f"state wants the names of this model's parameters: "
+                f"missing {missing}, unexpected {unexpected}"
+            )
+        arrays = {name: np.asarray(state[name]) for name in parameters}
+        for name, parameter in parameters.items():
+            if arrays[name].shape != parameter.shape:
+                raise ValueError(
+                    f"{name} wants shape {parameter.shape}, got {arrays[name].shape}"
+                )
+        for name, parameter in parameters.items():
+            parameter.data = arrays[name]
+
+    # --- using a trained model ------------------------------------------------------
+
+    def scores(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+        """The outputs for all rows of X, computed in batches, in evaluation mode.
+
+        Args:
+            X: (N, ...) numbers, cast to the model's dtype.
+            batch_size: rows at a time, which bounds the memory needed.
+
+        Raises:
+            ValueError: X has no rows, or batch_size is below 1.
+        """
+        X = np.asarray(X)
+        if X.ndim == 0 or len(X) == 0:
+            raise ValueError(f"X wants at least one row, got shape {X.shape}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size wants at least 1, got {batch_size}")
+        modes = [(module, module.training) for module in self.modules()]
+        dtype = self.dtype
+        self.eval()
+        try:
+            with no_grad():
+                batches = [
+                    self(X[start : start + batch_size].astype(dtype, copy=False))._data
+                    for start in range(0, len(X), batch_size)
+                ]
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        return np.concatenate(batches)
+
+    def predict(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+        """The class of each row: the index of its largest score, int64 (N,).
+
+        A model with a single output column predicts a value: (N,) in its dtype.
+
+        Args: see :meth:`scores`.
+        """
+        scores = self.scores(X, batch_size)
+        if scores.ndim == 2 and scores.shape[1] == 1:
+            return scores[:, 0]
+        return scores.argmax(axis=-1).astype(np.int64, copy=False)
+
+    def predict_proba(
+        self, X: npt.ArrayLike, batch_size: int = 1024
+    ) -> npt.NDArray[Any]:
+        """The probability of each class: softmax of the scores, (N, C).
+
+        Args: see :meth:`scores`.
+
+        Raises:
+            ValueError: the model has a single output column, whose softmax is 1.
+        """
+        scores = self.scores(X, batch_size)
+        if scores.shape[-1] == 1:
+            raise ValueError(
+                "predict_proba wants a model with 2 or more output columns, got 1: for "
+                "a logit, apply the sigmoid to scores(X)"
+            )
+        return k.softmax(scores)
+
+    def summary(self) -> str:
+        """A table of the parameters, with the total of their numbers and bytes."""
+        rows = [("parameter", "shape", "number")]
+        for name, parameter in self.named_parameters():
+            shape = " x ".join(str(length) for length in parameter.shape)
+            rows.append((name, shape, f"{parameter.size:,}"))
+        sizes = [(p.size, p._data.nbytes) for p in self.parameters()]
+        total = f"{sum(size for size, _ in sizes):,}"
+        rows.append(("total", str(self.dtype), total))
+        wide = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [
+            f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {number:>{wide[2]}}"
+            for name, shape, number in rows
+        ]
+        lines.append(f"{sum(nbytes for _, nbytes in sizes) / 1e6:.3f} MB")
+        return "\n".join(lines)
+
+
+def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Parameters and Modules inside a Module or container, depth first, with names."""
+    if isinstance(owner, Module):
+        items = list(vars(owner).items())
+    elif isinstance(owner, dict):
+        items = [(str(key), value) for key, value in owner.items()]
+    else:
+        items = [(str(i), value) for i, value in enumerate(owner)]
+    for name, value in items:
+        if isinstance(value, Parameter):
+            yield prefix + name, value
+        elif isinstance(value, Module):
+            yield prefix + name, value
+            yield from _members(value, f"{prefix}{name}.")
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _members(value, f"{prefix}{name}.")

@@ -1,0 +1,117 @@
+"""Layers by name: a saved model names its layers here, never by an import path.
+
+A description is what JSON can hold: ``{"type": name, "config": {...}}``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy.typing as npt
+
+from fastnn.layers.module import Module
+
+ModuleType = TypeVar("ModuleType", bound=type[Module])
+
+_classes: dict[str, type[Module]] = {}
+
+
+def register(
+    name: str | ModuleType,
+) -> Callable[[ModuleType], ModuleType] | ModuleType:
+    """Class decorator: make a Module savable, as ``@register`` or ``@register("name")``.
+
+    Raises:
+        TypeError: not a Module, or its constructor wants arguments that no ``config``
+            method of its own gives.
+        ValueError: another class has this name.
+    """
+    if not isinstance(name, str):
+        return _register(name.__name__, name)
+    return lambda cls: _register(name, cls)
+
+
+def _register(name: str, cls: ModuleType) -> ModuleType:
+    if not (isinstance(cls, type) and issubclass(cls, Module)):
+        raise TypeError(f"register wants a subclass of Module, got {cls!r}")
+    other = _classes.get(name)
+    # A class defined anew in a notebook's cell replaces its former self.
+    if other is not None and _home(other) != _home(cls):
+        raise ValueError(
+            f"the name {name!r} is taken by {other.__module__}.{other.__qualname__}"
+        )
+    if cls.config is Module.config and cls.from_config.__func__ is _default_build:
+        required = [
+            argument.name
+            for argument in inspect.signature(cls).parameters.values()
+            if argument.default is argument.empty
+            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        ]
+        if required:
+            raise TypeError(
+                f"{cls.__qualname__} wants a config() that returns the arguments of its "
+                f"constructor ({', '.join(required)}), to be built again from them"
+            )
+    _classes[name] = cls
+    cls._registered_name = name
+    return cls
+
+
+_default_build = Module.from_config.__func__  # type: ignore[attr-defined]
+
+
+def _home(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def create(name: str, config: Any) -> Module:
+    """A new module of the class registered under this name, from its config.
+
+    Raises:
+        ValueError: no class has this name, or the config does not fit it.
+    """
+    cls = _classes.get(name)
+    if cls is None:
+        raise ValueError(
+            f"no layer is registered as {name!r}; known are {', '.join(_classes)}. A "
+            "class of your own wants @fastnn.register_module(name) before loading"
+        )
+    try:
+        return cls.from_config(config)
+    except TypeError as error:
+        raise ValueError(f"config of a {name} layer: {error}") from error
+
+
+def describe(module: Module) -> dict[str, Any]:
+    """The architecture of a module, as JSON can hold it.
+
+    Raises:
+        TypeError: the module's class is not registered.
+    """
+    name = type(module).__dict__.get("_registered_name")
+    if name is None:
+        raise TypeError(
+            f"{type(module).__qualname__} is not registered, so it cannot be saved: "
+            "decorate the class with @fastnn.register_module(name)"
+        )
+    return {"type": name, "config": module.config()}
+
+
+def build(description: Any, dtype: npt.DTypeLike = None) -> Module:
+    """The module that :func:`describe` described, with new initial weights.
+
+    Args:
+        description: ``{"type": name, "config": {...}}``.
+        dtype: of the parameters; None leaves what the constructors chose.
+
+    Raises:
+        ValueError: the description is malformed or names an unknown layer.
+    """
+    if not isinstance(description, dict) or set(description) != {"type", "config"}:
+        raise ValueError(
+            f'a layer is described by {{"type": ..., "config": ...}}, got {description!r}'
+        )
+    module = create(description["type"], description["config"])
+    return module if dtype is None else module.astype(dtype)

@@ -1,0 +1,56 @@
+"""Sequential: layers one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastnn.init import Seed
+from fastnn.layers.module import Module, _members
+from fastnn.layers.registry import build, describe, register
+from fastnn.tensor import Tensor
+
+
+@register
+class Sequential(Module):
+    """Layers one after another; ``model[i]`` is the i-th, and its name in dotted names.
+
+    Args:
+        layers: Modules.
+        seed: when given, all layers draw new initial parameters from it.
+
+    Raises:
+        TypeError: a layer is not a Module.
+    """
+
+    def __init__(self, *layers: Module, seed: Seed = None) -> None:
+        for position, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"layer {position} wants a Module, got {layer!r}")
+        self.layers = layers
+        if seed is not None:
+            self.reset_parameters(seed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each layer's output is the input of the next."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int) -> Module:
+        return self.layers[index]
+
+    def config(self) -> list[dict[str, Any]]:
+        """The descriptions of the layers."""
+        return [describe(layer) for layer in self.layers]
+
+    @classmethod
+    def from_config(cls, config: Any) -> Sequential:
+        """The model whose layers are described."""
+        return cls(*(build(description) for description in config))

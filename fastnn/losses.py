@@ -1,0 +1,140 @@
+"""Losses on Tensors: means over the batch, summed in float64, in the scores' dtype.
+
+With weights a loss is the weighted mean sum(w l) / sum(w), where a row's w is
+``weight[y] * sample_weight``; weights are finite, not negative, and not all zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import ops
+from fastnn.tensor import Tensor, record
+
+Scores: TypeAlias = "Tensor | npt.NDArray[Any]"
+Weights: TypeAlias = "npt.ArrayLike | None"
+
+
+def cross_entropy(
+    scores: Scores,
+    y: npt.ArrayLike,
+    weight: Weights = None,
+    sample_weight: Weights = None,
+) -> Tensor:
+    """Mean of -log softmax(scores)[y], with the natural logarithm.
+
+    Args:
+        scores: (N, C) raw scores, float32 or float64.
+        y: (N,) class indices of any integer dtype.
+        weight: (C,), one per class.
+        sample_weight: (N,), one per row.
+
+    Returns:
+        A scalar Tensor.
+
+    Raises:
+        TypeError: scores or y have another dtype.
+        ValueError: shapes do not match, a label is out of range, the batch is empty, or
+            weights are negative, not finite or all zero.
+    """
+    args = (scores, _plain(y), _plain(weight), _plain(sample_weight))
+    return record(ops.cross_entropy, args)
+
+
+def hinge_loss(
+    scores: Scores,
+    y: npt.ArrayLike,
+    delta: float = 1.0,
+    weight: Weights = None,
+    sample_weight: Weights = None,
+) -> Tensor:
+    """Mean of sum over j != y of max(0, s_j - s_y + delta) (Weston, Watkins, 1999).
+
+    The derivative at a margin of exactly zero is 0.
+
+    Args:
+        delta: the margin wanted between the score of the class and any other.
+
+    Other arguments, result and errors: as :func:`cross_entropy`.
+    """
+    args = (scores, _plain(y), delta, _plain(weight), _plain(sample_weight))
+    return record(ops.hinge_loss, args)
+
+
+def mse_loss(
+    pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None
+) -> Tensor:
+    """Mean over all elements of (pred - target)**2.
+
+    Args:
+        pred: of any shape with at least one axis, float32 or float64.
+        target: of the same shape; taken in the dtype of pred.
+        sample_weight: (N,), one per index of the first axis.
+
+    Returns:
+        A scalar Tensor, differentiable by pred and by target.
+
+    Raises:
+        TypeError: a dtype is not as above.
+        ValueError: shapes do not match, there are no elements, or weights are negative,
+            not finite or all zero.
+    """
+    return _regression(ops.mse_loss, pred, target, sample_weight)
+
+
+def l1_loss(
+    pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None
+) -> Tensor:
+    """Mean over all elements of abs(pred - target), with derivative 0 at 0.
+
+    Arguments, result and errors: as :func:`mse_loss`.
+    """
+    return _regression(ops.l1_loss, pred, target, sample_weight)
+
+
+def huber_loss(
+    pred: Scores,
+    target: Scores | npt.ArrayLike,
+    delta: float = 1.0,
+    sample_weight: Weights = None,
+) -> Tensor:
+    """Mean of d**2 / 2 where d = abs(pred - target) <= delta, else delta (d - delta / 2).
+
+    Source: Huber, "Robust estimation of a location parameter" (1964).
+
+    Args:
+        delta: where the loss turns from quadratic to linear.
+
+    Other arguments, result and errors: as :func:`mse_loss`.
+    """
+    return _regression(ops.huber_loss, pred, target, delta, sample_weight)
+
+
+def binary_cross_entropy(
+    logits: Scores, target: npt.ArrayLike, sample_weight: Weights = None
+) -> Tensor:
+    """Mean of log(1 + exp(x)) - t x, for logits x and targets t in [0, 1].
+
+    It is the cross-entropy of sigmoid(x), computed without overflow.
+
+    Arguments, result and errors: as :func:`mse_loss`, but it is not differentiable by
+    the target.
+    """
+    return _regression(ops.binary_cross_entropy, logits, target, sample_weight)
+
+
+def _plain(value: Any) -> Any:
+    """Labels and weights as the kernels take them: arrays or None."""
+    if value is None or isinstance(value, (np.ndarray, Tensor)):
+        return value
+    return np.asarray(value)
+
+
+def _regression(op: ops.Op, pred: Scores, target: Any, *options: Any) -> Tensor:
+    if not isinstance(target, Tensor):
+        target = np.asarray(target, pred.dtype)
+    *delta, sample_weight = options
+    return record(op, (pred, target, *delta, _plain(sample_weight)))

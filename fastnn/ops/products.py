@@ -1,0 +1,66 @@
+"""Rows made of matrix multiplies: ``a @ b`` and the linear layer's ``x @ W + b``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import _kernels as k
+from fastnn.ops.op import Op
+
+_KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
+
+def _matmul(a: Any, b: Any) -> Any:
+    """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
+    if a.ndim == 2 == b.ndim and a.dtype == b.dtype and a.dtype in _KERNEL_DTYPES:
+        return k.matmul(a, b)
+    return np.matmul(a, b)
+
+
+def _transposed(a: Any) -> Any:
+    return np.swapaxes(a, -1, -2)
+
+
+def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1:  # y[..., m] = sum over k of a[..., m, k] b[k]
+        return g[..., None] * b
+    if a.ndim == 1:  # y[..., n] = sum over k of a[k] b[..., k, n]
+        return np.sum(np.matmul(b, g[..., None])[..., 0], axis=tuple(range(b.ndim - 2)))
+    return _matmul(g, _transposed(b))
+
+
+def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1 and a.ndim > 1:
+        return np.sum(a * g[..., None], axis=tuple(range(a.ndim - 1)))
+    if a.ndim == 1:
+        return g[..., None, :] * a[:, None] if b.ndim > 1 else g * a
+    return _matmul(_transposed(a), g)
+
+
+matmul = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
+
+
+def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays in the dtype that NumPy promotes them to: kernels refuse a mixture."""
+    dtype = arrays[0].dtype
+    if all(array is None or array.dtype is dtype for array in arrays):
+        return arrays
+    dtype = np.result_type(*(array for array in arrays if array is not None))
+    return tuple(
+        None if array is None else array.astype(dtype, copy=False) for array in arrays
+    )
+
+
+def _linear(x: Any, W: Any, b: Any) -> Any:
+    return k.linear(*_one_dtype(x, W, b))
+
+
+def _linear_backward(g: Any, y: Any, needs: Any, x: Any, W: Any, b: Any) -> Any:
+    wanted = [None if need else False for need in needs]
+    return k.linear_backward(*_one_dtype(g, x, W), *wanted)
+
+
+# Arguments: x (N, D), W (D, C) and b (C,) or None.
+linear = Op("linear", _linear, joint=_linear_backward)
