@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from heapq import heappop, heappush
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnn import ops
-from fastnn.ops.op import Op, sum_to
+from fastnn.backward import propagate
+from fastnn.operators import Operators
+from fastnn.ops.functions import FUNCTIONS, UNDIFFERENTIATED_FUNCTIONS
+from fastnn.ops.op import Op
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -49,7 +51,7 @@ def no_grad() -> Iterator[None]:
         _mode.recording = before
 
 
-class Tensor:
+class Tensor(Operators):
     """An array in the computational graph.
 
     Args:
@@ -69,22 +71,24 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
-        "_args",
         "_data",
         "_op",
+        "_parents",
         "_saved",
         "_serial",
+        "_values",
         "grad",
         "requires_grad",
     )
 
-    _data: Array
     grad: Array | None
     requires_grad: bool
-    _op: Op | None  # None for a leaf
-    _args: tuple[Any, ...] | None  # of the op; None once backward() has freed them
-    _saved: Any
-    _serial: int
+    _data: Array
+    _op: Op | None  # None for a leaf, which has none of the next three
+    _values: list[Any] | None  # arguments of the op; None once backward() freed them
+    _parents: Sequence[tuple[int, Tensor]]  # those that need a gradient, by position
+    _saved: Any  # what the op saved for its rules, if it does
+    _serial: int  # 0 for a leaf; greater than those of the parents
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         array = _own_copy(data)
@@ -184,6 +188,10 @@ class Tensor:
         needs = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({values}, dtype={self._data.dtype}{needs})"
 
+    def argmax(self, axis: int | None = None) -> Any:
+        """As ``numpy.argmax``: plain indices."""
+        return self._data.argmax(axis)
+
     # --- the graph ------------------------------------------------------------------
 
     def __fastnn_op__(self, op: Op, args: tuple[Any, ...]) -> Tensor:
@@ -210,19 +218,24 @@ class Tensor:
                 "backward() of a tensor that needs no gradient: no Tensor with "
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
-        seed = self._seed(grad)
-        if self._op is None:
-            _add_to_leaf(self, seed, seed)
-        else:
-            _walk(self, seed, retain_graph)
+        propagate(self, self._seed(grad), retain_graph)
+
+    def _refuse_replacement(self, symbol: str) -> None:
+        # For a leaf that needs a gradient this is never meant: the name would leave the
+        # leaf, and its gradient with it.
+        if self.requires_grad and self._op is None:
+            raise TypeError(
+                f"`t {symbol} v` would replace a tensor that needs a gradient by a new "
+                f"one: to change its values, write `t.data {symbol} v`"
+            )
 
     def _seed(self, grad: npt.ArrayLike | None) -> Array:
         data = self._data
         if grad is None:
             if data.size != 1:
                 raise ValueError(
-                    f"backward() of a tensor of shape {data.shape} wants grad, an array "
-                    "of that shape: only a single value has an obvious gradient, 1"
+                    f"backward() of a tensor of shape {data.shape} wants grad, an "
+                    "array of that shape: only of a single value it is 1"
                 )
             return np.ones(data.shape, data.dtype)
         if isinstance(grad, Tensor):
@@ -244,7 +257,7 @@ class Tensor:
             if op is not None:
                 return record(op, inputs)
             if ufunc in ops.UNDIFFERENTIATED:
-                return ufunc(*_arrays(inputs))
+                return ufunc(*_values(inputs))
         if "out" in kwargs:
             raise TypeError(
                 f"np.{ufunc.__name__} cannot write a Tensor's values into out=, an "
@@ -252,151 +265,30 @@ class Tensor:
             )
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
-        _unsupported(f"np.{name}{options}")
+        raise _unsupported(f"np.{name}{options}")
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
-        answer = _FUNCTIONS.get(func)
+        answer = FUNCTIONS.get(func)
         if answer is not None:
             return answer(*args, **kwargs)
-        if func in _UNDIFFERENTIATED_FUNCTIONS:
-            kwargs = dict(zip(kwargs, _arrays(tuple(kwargs.values())), strict=True))
-            return func(*_arrays(args), **kwargs)
-        _unsupported(f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}")
+        if func in UNDIFFERENTIATED_FUNCTIONS:
+            plain = dict(zip(kwargs, _values(kwargs.values()), strict=True))
+            return func(*_values(args), **plain)
+        module = func.__module__.replace("numpy", "np", 1)
+        raise _unsupported(f"{module}.{func.__name__}")
 
-    # --- operators ------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Any:
-        return _operate(ops.add, self, other)
+def _values(args: Iterable[Any]) -> list[Any]:
+    return [a._data if isinstance(a, Tensor) else a for a in args]
 
-    def __radd__(self, other: Any) -> Any:
-        return _operate(ops.add, other, self)
 
-    def __sub__(self, other: Any) -> Any:
-        return _operate(ops.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _operate(ops.subtract, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _operate(ops.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _operate(ops.multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _operate(ops.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _operate(ops.divide, other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _operate(ops.power, self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _operate(ops.power, other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _operate(ops.matmul, self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _operate(ops.matmul, other, self)
-
-    def __neg__(self) -> Tensor:
-        return record(ops.negative, (self,))
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return record(ops.absolute, (self,))
-
-    # `t += v` makes a new node, as Python does by itself.  Only for a leaf that needs a
-    # gradient that is never meant: the name would leave the leaf, and its gradient.
-    def __iadd__(self, other: Any) -> Any:
-        self._refuse_to_leave_leaf("+=")
-        return self + other
-
-    def __isub__(self, other: Any) -> Any:
-        self._refuse_to_leave_leaf("-=")
-        return self - other
-
-    def __imul__(self, other: Any) -> Any:
-        self._refuse_to_leave_leaf("*=")
-        return self * other
-
-    def __itruediv__(self, other: Any) -> Any:
-        self._refuse_to_leave_leaf("/=")
-        return self / other
-
-    def _refuse_to_leave_leaf(self, operator: str) -> None:
-        if self.requires_grad and self._op is None:
-            raise TypeError(
-                f"`t {operator} v` would replace a tensor that needs a gradient by a "
-                f"new one: to change its values, write `t.data {operator} v`"
-            )
-
-    # Comparisons give plain arrays: truth has no derivative.
-    def __eq__(self, other: object) -> Any:
-        return self._data == _array(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._data != _array(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._data < _array(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= _array(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > _array(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= _array(other)
-
-    __hash__ = object.__hash__
-
-    # --- methods of arrays ----------------------------------------------------------
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return record(ops.getitem, (self, index))
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """As ``numpy.sum``."""
-        return record(ops.sum, (self, axis, keepdims))
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """As ``numpy.mean``."""
-        return record(ops.mean, (self, axis, keepdims))
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """As ``numpy.max``; tied maxima share the gradient equally."""
-        return record(ops.max, (self, axis, keepdims))
-
-    def argmax(self, axis: int | None = None) -> Any:
-        """As ``numpy.argmax``: plain indices."""
-        return self._data.argmax(axis)
-
-    def dot(self, other: Any) -> Any:
-        """As ``numpy.dot``, of scalars, vectors and matrices."""
-        return _dot(self, other)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """As ``numpy.ndarray.reshape``, in C order."""
-        return record(ops.reshape, (self, shape[0] if len(shape) == 1 else shape))
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """As ``numpy.ndarray.transpose``."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
-            axes = axes[0]
-        return record(ops.transpose, (self, axes or None))
-
-    @property
-    def T(self) -> Tensor:
-        """The tensor with its axes reversed."""
-        return record(ops.transpose, (self, None))
+def _unsupported(name: str) -> TypeError:
+    return TypeError(
+        f"{name} is not supported on a fastnn Tensor; for its plain value call it on "
+        "t.detach().numpy()"
+    )
 
 
 # --- making nodes ---------------------------------------------------------------------
@@ -419,8 +311,6 @@ def _fill(tensor: Tensor, array: Array, requires_grad: bool) -> None:
     tensor.grad = None
     tensor.requires_grad = requires_grad
     tensor._op = None
-    tensor._args = None
-    tensor._saved = None
     tensor._serial = 0
 
 
@@ -436,189 +326,32 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
 
     The result needs a gradient when one of the Tensors does and ``no_grad`` is off.
     """
-    values = []
-    needs = False
+    values: list[Any] = []
+    parents: list[tuple[int, Tensor]] = []
     for argument in args:
         if isinstance(argument, Tensor):
-            values.append(argument._data)
             if argument.requires_grad:
-                needs = True
+                parents.append((len(values), argument))
+            values.append(argument._data)
         else:
             values.append(argument)
     node = Tensor.__new__(Tensor)
     node.grad = None
-    if needs and _mode.recording:
+    if parents and _mode.recording:
         if op.saving is None:
             y = op.forward(*values)
-            node._saved = None
         else:
             y, node._saved = op.saving(*values)
         node.requires_grad = True
         node._op = op
-        node._args = args
+        node._values = values
+        node._parents = parents
         node._serial = next(_serial)
     else:
         y = op.forward(*values)
         node.requires_grad = False
-        node._op = node._args = node._saved = None
+        node._op = None
         node._serial = 0
     # Most NumPy functions return a scalar, not an array, for a result without axes.
     node._data = y if type(y) is np.ndarray else np.asarray(y)
     return node
-
-
-_OPERANDS = (Tensor, np.ndarray, int, float, np.number, np.bool_, list)
-
-
-def _operate(op: Op, a: Any, b: Any) -> Any:
-    """A binary operator; NotImplemented lets a foreign operand try its own."""
-    if isinstance(b, _OPERANDS) and isinstance(a, _OPERANDS):
-        return record(op, (a, b))
-    return NotImplemented
-
-
-# --- the way back ---------------------------------------------------------------------
-
-
-def _walk(root: Tensor, seed: Array, retain_graph: bool) -> None:
-    """Propagate the seed from root to the leaves, later nodes first.
-
-    A node is younger than its arguments, so when the youngest pending node is taken,
-    every consumer of it has already added its part.  Nothing here recurses: a node is
-    freed as soon as it is done, one at a time.
-    """
-    pending = {root._serial: seed}
-    heap = [(-root._serial, root)]
-    while heap:
-        node = heappop(heap)[1]
-        g = pending.pop(node._serial)
-        op, args = node._op, node._args
-        assert op is not None
-        if args is None:
-            raise RuntimeError(
-                f"backward() for the second time through {op!r}, whose graph the first "
-                "one freed: pass retain_graph=True to the first"
-            )
-        for argument, part in _parts(op, args, node, g):
-            if part.shape != argument._data.shape:
-                part = _fit(op, part, argument._data.shape)
-            if part.dtype != argument._data.dtype:
-                part = part.astype(argument._data.dtype)
-            serial = argument._serial
-            if not serial:
-                _add_to_leaf(argument, part, g)
-            elif serial in pending:
-                pending[serial] = pending[serial] + part
-            else:
-                pending[serial] = part
-                heappush(heap, (-serial, argument))
-        if not retain_graph:
-            node._args = node._saved = None
-
-
-def _parts(
-    op: Op, args: tuple[Any, ...], node: Tensor, g: Array
-) -> list[tuple[Tensor, Any]]:
-    """The arguments that need a gradient, each with its own."""
-    values = [a._data if isinstance(a, Tensor) else a for a in args]
-    y = node._data if op.saving is None else node._saved
-    if op.joint is not None:
-        needs = [isinstance(a, Tensor) and a.requires_grad for a in args]
-        parts = op.joint(g, y, needs, *values)
-        return [(args[i], parts[i]) for i, need in enumerate(needs) if need]
-    found = []
-    for position, argument in enumerate(args):
-        if isinstance(argument, Tensor) and argument.requires_grad:
-            rule = op.rules[position] if position < len(op.rules) else None
-            if rule is None:
-                raise TypeError(
-                    f"{op.name} has no derivative by its argument {position}, which "
-                    "is a tensor that needs a gradient: pass .detach() of it"
-                )
-            found.append((argument, rule(g, y, *values)))
-    return found
-
-
-def _fit(op: Op, part: Any, shape: tuple[int, ...]) -> Any:
-    if op.broadcasts:
-        return sum_to(part, shape)
-    raise ValueError(
-        f"the backward of {op.name} wants a gradient of shape {shape}, got {part.shape}"
-    )
-
-
-def _add_to_leaf(leaf: Tensor, part: Array, g: Array) -> None:
-    if leaf.grad is not None:
-        # Not in place: somebody may have kept the old gradient.
-        leaf.grad = leaf.grad + part
-    elif part is g or part.base is not None:
-        # Shared with another gradient: clipping one in place must not touch the other.
-        leaf.grad = part.copy()
-    else:
-        leaf.grad = part
-
-
-# --- NumPy functions ------------------------------------------------------------------
-
-
-def _array(value: Any) -> Any:
-    return value._data if isinstance(value, Tensor) else value
-
-
-def _arrays(values: tuple[Any, ...]) -> list[Any]:
-    return [_array(value) for value in values]
-
-
-def _unsupported(name: str) -> NoReturn:
-    raise TypeError(
-        f"{name} is not supported on a fastnn Tensor; for its plain value call it on "
-        "t.detach().numpy()"
-    )
-
-
-def _sum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-    return record(ops.sum, (a, axis, keepdims))
-
-
-def _mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-    return record(ops.mean, (a, axis, keepdims))
-
-
-def _max(a: Any, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-    return record(ops.max, (a, axis, keepdims))
-
-
-def _reshape(a: Any, /, shape: Any) -> Tensor:
-    return record(ops.reshape, (a, shape))
-
-
-def _transpose(a: Any, axes: Any = None) -> Tensor:
-    return record(ops.transpose, (a, axes))
-
-
-def _dot(a: Any, b: Any) -> Any:
-    dimensions = np.ndim(a), np.ndim(b)
-    if 0 in dimensions:
-        return _operate(ops.multiply, a, b)
-    if max(dimensions) > 2:
-        _unsupported(f"np.dot of {dimensions[0]}-D with {dimensions[1]}-D")
-    return _operate(ops.matmul, a, b)
-
-
-_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.sum: _sum,
-    np.mean: _mean,
-    np.max: _max,
-    np.amax: _max,
-    np.reshape: _reshape,
-    np.transpose: _transpose,
-    np.dot: _dot,
-}
-
-# Functions whose result carries no gradient: plain values come out.
-_UNDIFFERENTIATED_FUNCTIONS = frozenset(
-    {
-        np.shape, np.ndim, np.size, np.argmax, np.argmin, np.zeros_like, np.ones_like,
-        np.empty_like, np.full_like, np.allclose, np.isclose, np.array_equal,
-    }
-)  # fmt: skip

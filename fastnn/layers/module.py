@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -55,6 +55,10 @@ class Module:
         )
 
     # --- what it is made of ---------------------------------------------------------
+
+    def members(self) -> Iterator[tuple[str, Any]]:
+        """The attributes, among them Parameters and Modules, in order."""
+        yield from vars(self).items()
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter once, with its dotted name such as ``"0.weight"``."""
@@ -248,12 +252,13 @@ class Module:
 
 def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Parameters and Modules inside a Module or container, depth first, with names."""
+    items: Iterable[tuple[str, Any]]
     if isinstance(owner, Module):
-        items = list(vars(owner).items())
+        items = owner.members()
     elif isinstance(owner, dict):
-        items = [(str(key), value) for key, value in owner.items()]
+        items = ((str(key), value) for key, value in owner.items())
     else:
-        items = [(str(i), value) for i, value in enumerate(owner)]
+        items = ((str(i), value) for i, value in enumerate(owner))
     for name, value in items:
         if isinstance(value, Parameter):
             yield prefix + name, value

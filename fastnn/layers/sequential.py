@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastnn.init import Seed
-from fastnn.layers.module import Module, _members
+from fastnn.layers.module import Module
 from fastnn.layers.registry import build, describe, register
 from fastnn.tensor import Tensor
 
@@ -36,6 +36,14 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def members(self) -> Iterator[tuple[str, Any]]:
+        """The layers, named by their numbers, then what a subclass has added."""
+        for position, layer in enumerate(self.layers):
+            yield str(position), layer
+        for name, value in vars(self).items():
+            if name != "layers":
+                yield name, value
 
     def __len__(self) -> int:
         return len(self.layers)

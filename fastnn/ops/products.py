@@ -14,7 +14,8 @@ _KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 def _matmul(a: Any, b: Any) -> Any:
     """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
-    if a.ndim == 2 == b.ndim and a.dtype == b.dtype and a.dtype in _KERNEL_DTYPES:
+    dtype = a.dtype
+    if dtype is b.dtype and dtype in _KERNEL_DTYPES and a.ndim == 2 == b.ndim:
         return k.matmul(a, b)
     return np.matmul(a, b)
 

@@ -17,10 +17,7 @@ def _is_basic(index: Any) -> bool:
     """True for an index that selects every element at most once, as a view."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        part is None
-        or part is Ellipsis
-        or isinstance(part, (slice, int, np.integer))
-        and not isinstance(part, bool)
+        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer))
         for part in parts
     )
 
