@@ -13,6 +13,7 @@ from fastnn.data.dataset import DataError, Dataset, encode_labels, standardizati
 from fastnn.data.digits import CITATION, digits
 from fastnn.data.idx import idx, read_idx
 from fastnn.data.npz import npz, read_npz
+from fastnn.data.samples import read_samples
 from fastnn.data.split import stratified_split
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "read_cifar10",
     "read_idx",
     "read_npz",
+    "read_samples",
     "standardization",
     "stratified_split",
 ]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastnn.data.dataset import (
+    DAMAGE,
     DataError,
     Dataset,
     PathLike,
@@ -24,21 +22,6 @@ from fastnn.data.digits import SPLIT_SEED, TEST_SHARE
 from fastnn.data.idx import image_shape
 from fastnn.data.split import stratified_split
 
-# What zipfile, zlib and NumPy's header parser raise on bytes that make no sense.
-_DAMAGE = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE = ("x", "y")
 
@@ -56,7 +39,7 @@ def read_npz(path: PathLike) -> dict[str, NDArray[np.generic]]:
         try:
             with np.load(stream, allow_pickle=False) as stored:
                 arrays = dict(stored)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(path, f"damaged npz file ({error})") from None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):

@@ -1,0 +1,99 @@
+"""The settings of a run: their defaults, and how they are kept in run.json.
+
+How the defaults were chosen. The test part took no part in it: each candidate was
+trained on four fifths of the digits' training part and scored on the last fifth, over
+12 stratified splits (seeds 100 to 111), each with its own initial weights and order;
+the standard error of such a mean is about 0.25 points. 64-256-128-10 gained 0.3
+over 64-128-64-10, batches of 32 gained 0.4 over 64, a cosine schedule gained 0.3
+over a constant rate; 60 epochs, weight decay and wider nets gained nothing. The
+learning rates are the best of a grid of factors of 3 for each optimizer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+MODEL = "mlp:256,128"
+SCHEDULE = "cosine"
+VALIDATION = 0.1
+EPOCHS, DIGITS_EPOCHS = 10, 30
+BATCH_SIZE, DIGITS_BATCH_SIZE = 128, 32
+LEARNING_RATES = {
+    "sgd": 0.3,
+    "momentum": 0.1,
+    "nesterov": 0.1,
+    "adam": 3e-3,
+    "adamw": 3e-3,
+    "rmsprop": 1e-3,
+    "adagrad": 1e-2,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides the outcome of a run, so that run.json can repeat it."""
+
+    data: str = "digits"
+    model: str = MODEL
+    loss: str = "cross_entropy"
+    optimizer: str = "adam"
+    lr: float = LEARNING_RATES["adam"]
+    schedule: str = SCHEDULE
+    epochs: int = DIGITS_EPOCHS
+    batch_size: int = DIGITS_BATCH_SIZE
+    weight_decay: float = 0.0
+    validation: float = VALIDATION
+    seed: int = 0
+    dtype: str = "float32"
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all settings, which are those of the options."""
+        return [field.name for field in fields(cls)]
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> Settings:
+        """Settings from those ``given``; None stands for the default."""
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if chosen.get("data", "digits") != "digits":
+            chosen = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, **chosen}
+        optimizer = chosen.get("optimizer", "adam")
+        return cls(**{"lr": LEARNING_RATES[optimizer], **chosen})
+
+    def to_json(self) -> bytes:
+        """As the content of a run.json."""
+        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Settings:
+        """Settings from a run.json.
+
+        Raises OSError when it cannot be read and ValueError, naming it, when it is not
+        what ``to_json`` wrote.
+        """
+        with open(path, "rb") as file:
+            content = file.read()
+        try:
+            return cls(**json.loads(content))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path}: not the settings of a run ({error})") from None
+
+
+def hidden_widths(model: str) -> tuple[int, ...]:
+    """The widths of the hidden layers of ``"linear"`` or ``"mlp:256,128"``.
+
+    Raises ValueError for text that is neither.
+    """
+    kind, _, widths = model.partition(":")
+    if model == "linear":
+        return ()
+    try:
+        hidden = tuple(int(width) for width in widths.split(","))
+    except ValueError:
+        hidden = (0,)
+    if kind != "mlp" or min(hidden) < 1:
+        raise ValueError(f"{model!r} is not linear or mlp:WIDTH,WIDTH,...")
+    return hidden

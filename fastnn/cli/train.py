@@ -1,0 +1,252 @@
+"""``fastnn train``: from settings to a run folder."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import data, models, optim, runtime, serialize
+from fastnn.callbacks import Checkpoint
+from fastnn.cli.parser import UsageError
+from fastnn.cli.report import Report
+from fastnn.cli.runfolder import RunFolder
+from fastnn.cli.settings import Settings, hidden_widths
+from fastnn.train import Trainer
+
+_MOMENTUM = 0.9
+_OPTIMIZERS: dict[str, Any] = {
+    "sgd": optim.SGD,
+    "momentum": partial(optim.SGD, momentum=_MOMENTUM),
+    "nesterov": partial(optim.SGD, momentum=_MOMENTUM, nesterov=True),
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "rmsprop": optim.RMSprop,
+    "adagrad": optim.Adagrad,
+}
+_VALIDATION_SEED = 1
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train as ``args`` say and return the exit status."""
+    if args.threads is not None:
+        runtime.set_num_threads(args.threads)
+    return _resume(args) if args.resume is not None else _begin(args)
+
+
+def _begin(args: argparse.Namespace) -> int:
+    given = {name: getattr(args, name) for name in Settings.names()}
+    settings = Settings.complete({**given, "data": _absolute(given["data"])})
+    RunFolder.check_free(args.out)
+    parts = Parts.load(settings)
+    scale, shift = data.standardization(parts.x)
+    model = models.mlp(
+        parts.x.shape[1],
+        hidden_widths(settings.model),
+        len(parts.whole.classes),
+        seed=settings.seed,
+        dtype=settings.dtype,
+    )
+    optimizer = _OPTIMIZERS[settings.optimizer](
+        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+    trainer = Trainer(
+        model,
+        settings.loss,
+        optimizer,
+        schedule=settings.schedule,
+        scale=scale,
+        shift=shift,
+    )
+    folder = RunFolder.claim(args.out, settings)
+    return _train(trainer, parts, settings, folder, args)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    for name in Settings.names():
+        if getattr(args, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} cannot be given with --resume: the run has its own"
+            )
+    folder = RunFolder.open(args.resume)
+    settings = Settings.from_json(folder.settings)
+    trainer = Trainer.resume(folder.checkpoint)
+    parts = Parts.load(settings)
+    trained_on = serialize.load_metadata(folder.checkpoint).get("crc32")
+    if trained_on != parts.crc32:
+        raise ValueError(
+            f"{settings.data}: not the data that the run in {folder} began with"
+        )
+    return _train(trainer, parts, settings, folder, args)
+
+
+def _train(
+    trainer: Trainer,
+    parts: Parts,
+    settings: Settings,
+    folder: RunFolder,
+    args: argparse.Namespace,
+) -> int:
+    report = Report(quiet=args.quiet)
+    report.beginning(settings, parts, trainer.model)
+    metadata = _metadata(trainer, parts, settings)
+
+    def save() -> None:
+        trainer.save(folder.checkpoint, metadata)
+        serialize.save(trainer.model, folder.model, metadata)
+
+    progress = not (args.quiet or args.no_progress) and _is_terminal()
+    try:
+        history = trainer.fit(
+            parts.x,
+            parts.y,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            validation_data=parts.validation,
+            callbacks=[_Beginning(save), Checkpoint(folder.checkpoint, 1, metadata)],
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        with _uninterrupted():
+            return _interrupted(trainer, folder, save)
+    except FloatingPointError as error:
+        if trainer.run is not None:
+            trainer.run.history.to_csv(folder.history)
+        raise FloatingPointError(f"{error}; try a smaller --lr") from None
+    save()
+    history.to_csv(folder.history)
+    test = trainer.evaluate(parts.whole.x_test, parts.whole.y_test)
+    drawn = _draw(history, settings, folder)
+    report.end(settings, history, len(parts.x), test, len(parts.whole.x_test))
+    report.written(folder, drawn)
+    return 0
+
+
+class _Beginning:
+    """A callback that makes the folder resumable before the first epoch is whole."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Save, also what a resumed run begins with."""
+        self._save()
+
+
+def _interrupted(trainer: Trainer, folder: RunFolder, save: Callable[[], None]) -> int:
+    if trainer.run is None:
+        folder.abandon()
+        print("fastnn train: interrupted before it began", file=sys.stderr)
+        return 130
+    save()
+    trainer.run.history.to_csv(folder.history)
+    print(
+        f"fastnn train: interrupted in epoch {trainer.run.epoch + 1} of "
+        f"{trainer.run.epochs}; go on with: fastnn train --resume "
+        + shlex.quote(str(folder)),
+        file=sys.stderr,
+    )
+    return 130
+
+
+def _draw(history: Any, settings: Settings, folder: RunFolder) -> bool:
+    """Draw the loss curve where matplotlib is installed; tell whether it was."""
+    try:
+        from fastnn.cli.curves import draw
+    except ImportError:
+        return False
+    title = f"{settings.model} on {Path(settings.data).name}, {settings.optimizer}"
+    serialize.atomic_write(folder.picture, partial(draw, history, title))
+    return True
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The data of a run: what is trained on, what is watched, and the whole."""
+
+    x: NDArray[Any]
+    y: NDArray[np.int64]
+    validation: tuple[NDArray[Any], NDArray[np.int64]] | None
+    whole: data.Dataset
+
+    @classmethod
+    def load(cls, settings: Settings) -> Parts:
+        """Load the data and set the validation share of the training part aside.
+
+        Raises ValueError when the share leaves one of the two empty.
+        """
+        whole = data.load(settings.data)
+        x, y = whole.x_train, whole.y_train
+        if not settings.validation:
+            return cls(x, y, None, whole)
+        try:
+            train, held_out = data.stratified_split(
+                y, settings.validation, _VALIDATION_SEED
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{settings.data}: {error}, for validation (--validation 0 for none)"
+            ) from None
+        return cls(x[train], y[train], (x[held_out], y[held_out]), whole)
+
+    @property
+    def crc32(self) -> int:
+        """A checksum of what is trained on: a resumed run must find it the same."""
+        bytes_of_x = memoryview(self.x.data).cast("B")
+        return zlib.crc32(self.y.tobytes(), zlib.crc32(bytes_of_x))
+
+
+def _metadata(trainer: Trainer, parts: Parts, settings: Settings) -> dict[str, Any]:
+    """What evaluate and predict need to treat samples as training did.
+
+    The path of the data is not in it: models travel, and paths are private.
+    """
+    return {
+        "data": data.parse_spec(settings.data)[0],
+        "loss": settings.loss,
+        "classes": list(parts.whole.classes),
+        "shape": list(parts.whole.shape),
+        "scale": trainer.scale,
+        "shift": trainer.shift,
+        "largest": float(np.abs(parts.x).max()),
+        "crc32": parts.crc32,
+    }
+
+
+def _absolute(spec: str | None) -> str | None:
+    """``spec`` with a path that also holds in another working folder."""
+    if spec is None or spec == "digits":
+        return spec
+    kind, path = data.parse_spec(spec)
+    return f"{kind}:{Path(path).absolute()}"
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C: whoever presses it twice still wants a run to go on with."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
