@@ -1,4 +1,4 @@
-"""The way back through the graph: gradients from a result to the leaves it came from."""
+"""The way back through the graph: from a result to the leaves it came from."""
 
 from __future__ import annotations
 
@@ -50,10 +50,11 @@ def propagate(root: Tensor, seed: Any, retain_graph: bool) -> None:
         for position, parent in parents:
             if parts is not None:
                 part = parts[position]
-            elif position < len(op.rules):
-                part = op.rules[position](g, y, *values)
             else:
-                raise _no_derivative(op, position)
+                rule = op.rules[position] if position < len(op.rules) else None
+                if rule is None:
+                    raise _no_derivative(op, position)
+                part = rule(g, y, *values)
             data = parent._data
             if part.shape != data.shape:
                 part = _fit(op, part, data.shape)

@@ -101,7 +101,7 @@ def huber_loss(
     delta: float = 1.0,
     sample_weight: Weights = None,
 ) -> Tensor:
-    """Mean of d**2 / 2 where d = abs(pred - target) <= delta, else delta (d - delta / 2).
+    """Mean of d**2 / 2 where d = abs(pred - target) <= delta, else delta (d - delta/2).
 
     Source: Huber, "Robust estimation of a location parameter" (1964).
 

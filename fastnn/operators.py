@@ -7,15 +7,13 @@ The class knows nothing of the graph.  A subclass that answers ``__fastnn_op__``
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from fastnn import ops
 from fastnn.ops.functions import dot
 from fastnn.ops.op import Op
-
-Self = TypeVar("Self", bound="Operators")
 
 
 def _binary(op: Op) -> Callable[[Any, Any], Any]:
@@ -92,47 +90,47 @@ class Operators:
     __ge__ = _comparison(np.greater_equal)
     __hash__ = object.__hash__
 
-    def __neg__(self: Self) -> Self:
+    def __neg__(self) -> Any:
         return self.__fastnn_op__(ops.negative, (self,))
 
-    def __pos__(self: Self) -> Self:
+    def __pos__(self) -> Any:
         return self
 
-    def __abs__(self: Self) -> Self:
+    def __abs__(self) -> Any:
         return self.__fastnn_op__(ops.absolute, (self,))
 
-    def __getitem__(self: Self, index: Any) -> Self:
+    def __getitem__(self, index: Any) -> Any:
         return self.__fastnn_op__(ops.getitem, (self, index))
 
-    def sum(self: Self, axis: Any = None, keepdims: bool = False) -> Self:
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """As ``numpy.sum``."""
         return self.__fastnn_op__(ops.sum, (self, axis, keepdims))
 
-    def mean(self: Self, axis: Any = None, keepdims: bool = False) -> Self:
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """As ``numpy.mean``."""
         return self.__fastnn_op__(ops.mean, (self, axis, keepdims))
 
-    def max(self: Self, axis: Any = None, keepdims: bool = False) -> Self:
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """As ``numpy.max``; tied maxima share the gradient equally."""
         return self.__fastnn_op__(ops.max, (self, axis, keepdims))
 
-    def dot(self: Self, other: Any) -> Self:
+    def dot(self, other: Any) -> Any:
         """As ``numpy.dot``, of scalars, vectors and matrices."""
         return dot(self, other)
 
-    def reshape(self: Self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any) -> Any:
         """As ``numpy.ndarray.reshape``, in C order."""
         wanted = shape[0] if len(shape) == 1 else shape
         return self.__fastnn_op__(ops.reshape, (self, wanted))
 
-    def transpose(self: Self, *axes: Any) -> Self:
+    def transpose(self, *axes: Any) -> Any:
         """As ``numpy.ndarray.transpose``."""
         if len(axes) == 1 and not isinstance(axes[0], int):
             axes = axes[0]
         return self.__fastnn_op__(ops.transpose, (self, axes or None))
 
     @property
-    def T(self: Self) -> Self:
+    def T(self) -> Any:
         """The axes reversed."""
         return self.__fastnn_op__(ops.transpose, (self, None))
 

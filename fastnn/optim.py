@@ -47,7 +47,9 @@ class Optimizer:
 
     def _add_group(self, given: Any, options: Group) -> None:
         if not isinstance(given, dict) or "params" not in given:
-            raise TypeError(f'a parameter group wants a dict with "params", got {given!r}')
+            raise TypeError(
+                f'a parameter group wants a dict with "params", got {given!r}'
+            )
         unknown = set(given) - set(options) - {"params"}
         if unknown:
             raise ValueError(
@@ -96,7 +98,7 @@ class Optimizer:
 
         Setting it sets every group's, in the ratio of their ``"initial_lr"``.
         """
-        return self.param_groups[0]["lr"]
+        return float(self.param_groups[0]["lr"])
 
     @lr.setter
     def lr(self, value: float) -> None:
@@ -137,7 +139,7 @@ class Optimizer:
                 for parameter, state in self.state.items()
             },
             "param_groups": [
-                {**group, "params": [number[parameter] for parameter in group["params"]]}
+                {**group, "params": [number[each] for each in group["params"]]}
                 for group in self.param_groups
             ],
         }
@@ -152,12 +154,14 @@ class Optimizer:
         groups = state_dict["param_groups"]
         if [set(group) for group in groups] != [set(group) for group in own]:
             raise ValueError(
-                f"param_groups of the state wants {len(own)} groups of {type(self).__name__}"
-                f" with the options {', '.join(own[0])}; got {len(groups)}, with "
-                f"{', '.join(groups[0]) if groups else 'none'}"
+                f"param_groups of the state wants {len(own)} groups of "
+                f"{type(self).__name__} with the options {', '.join(own[0])}; got "
+                f"{len(groups)}, with {', '.join(groups[0]) if groups else 'none'}"
             )
         if [group["params"] for group in groups] != [group["params"] for group in own]:
-            raise ValueError("param_groups of the state divide the parameters otherwise")
+            raise ValueError(
+                "param_groups of the state divide the parameters in another way"
+            )
         loaded = []
         for number, parameter in enumerate(self.state):
             state = {}

@@ -217,9 +217,7 @@ def from_config(config: dict[str, Any]) -> Schedule:
 
 def _make(name: Any, *args: float, **kwargs: float) -> Schedule:
     if name not in _BY_NAME:
-        raise ValueError(
-            f"schedule wants one of {', '.join(_BY_NAME)}, got {name!r}"
-        )
+        raise ValueError(f"schedule wants one of {', '.join(_BY_NAME)}, got {name!r}")
     try:
         return _BY_NAME[name](*args, **kwargs)
     except TypeError as error:

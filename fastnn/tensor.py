@@ -237,7 +237,7 @@ class Tensor(Operators):
                     f"backward() of a tensor of shape {data.shape} wants grad, an "
                     "array of that shape: only of a single value it is 1"
                 )
-            return np.ones(data.shape, data.dtype)
+            return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad.numpy()
         seed = np.asarray(grad, data.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastnn import ops
 from fastnn.layers.module import Module
 from fastnn.layers.registry import register
-from fastnn.tensor import Tensor
+from fastnn.tensor import Tensor, record
 
 
 @register
@@ -14,7 +14,7 @@ class ReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x of any shape -> the same shape."""
-        return ops.relu(x)
+        return record(ops.relu, (x,))
 
 
 @register
@@ -23,7 +23,7 @@ class Sigmoid(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x of any shape -> the same shape."""
-        return ops.sigmoid(x)
+        return record(ops.sigmoid, (x,))
 
 
 @register
@@ -32,4 +32,4 @@ class Tanh(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x of any shape -> the same shape."""
-        return ops.tanh(x)
+        return record(ops.tanh, (x,))

@@ -11,7 +11,7 @@ from fastnn import init as initializers
 from fastnn import ops
 from fastnn.layers.module import Module, Parameter
 from fastnn.layers.registry import register
-from fastnn.tensor import Tensor
+from fastnn.tensor import Tensor, record
 
 
 @register
@@ -46,19 +46,18 @@ class Linear(Module):
         seed: initializers.Seed = None,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} wants an integer of at least 1, got {value!r}")
-        self.in_features = int(in_features)
-        self.out_features = int(out_features)
+        self.in_features = _length("in_features", in_features)
+        self.out_features = _length("out_features", out_features)
         self.init = init
         draw = initializers.get(init)
         self.weight = Parameter(draw((in_features, out_features), seed, dtype))
-        self.bias = Parameter(np.zeros(out_features, dtype), decay=False) if bias else None
+        self.bias: Parameter | None = None
+        if bias:
+            self.bias = Parameter(np.zeros(out_features, dtype), decay=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, in_features) -> (N, out_features)."""
-        return ops.linear(x, self.weight, self.bias)
+        return record(ops.linear, (x, self.weight, self.bias))
 
     def _draw(self, rng: np.random.Generator) -> None:
         weight = self.weight
@@ -72,9 +71,15 @@ class Linear(Module):
         A function as ``init`` is left out: it has no name, and a loaded layer gets its
         weights from the file.
         """
-        config = {
+        config: dict[str, Any] = {
             "in_features": self.in_features,
             "out_features": self.out_features,
             "bias": self.bias is not None,
         }
         return config if callable(self.init) else {**config, "init": self.init}
+
+
+def _length(name: str, value: int) -> int:
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} wants an integer of at least 1, got {value!r}")
+    return int(value)

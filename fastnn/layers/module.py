@@ -212,7 +212,7 @@ class Module:
         scores = self.scores(X, batch_size)
         if scores.ndim == 2 and scores.shape[1] == 1:
             return scores[:, 0]
-        return scores.argmax(axis=-1).astype(np.int64, copy=False)
+        return np.argmax(scores, axis=-1).astype(np.int64, copy=False)
 
     def predict_proba(
         self, X: npt.ArrayLike, batch_size: int = 1024

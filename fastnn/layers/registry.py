@@ -21,7 +21,9 @@ _classes: dict[str, type[Module]] = {}
 def register(
     name: str | ModuleType,
 ) -> Callable[[ModuleType], ModuleType] | ModuleType:
-    """Class decorator: make a Module savable, as ``@register`` or ``@register("name")``.
+    """Class decorator that makes a Module savable: ``@register("name")``.
+
+    Without a name, as ``@register``, the class's own is taken.
 
     Raises:
         TypeError: not a Module, or its constructor wants arguments that no ``config``
@@ -42,7 +44,7 @@ def _register(name: str, cls: ModuleType) -> ModuleType:
         raise ValueError(
             f"the name {name!r} is taken by {other.__module__}.{other.__qualname__}"
         )
-    if cls.config is Module.config and cls.from_config.__func__ is _default_build:
+    if cls.config is Module.config:
         required = [
             argument.name
             for argument in inspect.signature(cls).parameters.values()
@@ -51,15 +53,12 @@ def _register(name: str, cls: ModuleType) -> ModuleType:
         ]
         if required:
             raise TypeError(
-                f"{cls.__qualname__} wants a config() that returns the arguments of its "
-                f"constructor ({', '.join(required)}), to be built again from them"
+                f"{cls.__qualname__} wants a config() that returns the arguments of "
+                f"its constructor ({', '.join(required)}), to be built again from them"
             )
     _classes[name] = cls
     cls._registered_name = name
     return cls
-
-
-_default_build = Module.from_config.__func__  # type: ignore[attr-defined]
 
 
 def _home(cls: type) -> tuple[str, str]:
@@ -99,7 +98,7 @@ def describe(module: Module) -> dict[str, Any]:
     return {"type": name, "config": module.config()}
 
 
-def build(description: Any, dtype: npt.DTypeLike = None) -> Module:
+def build(description: Any, dtype: npt.DTypeLike | None = None) -> Module:
     """The module that :func:`describe` described, with new initial weights.
 
     Args:
@@ -111,7 +110,8 @@ def build(description: Any, dtype: npt.DTypeLike = None) -> Module:
     """
     if not isinstance(description, dict) or set(description) != {"type", "config"}:
         raise ValueError(
-            f'a layer is described by {{"type": ..., "config": ...}}, got {description!r}'
+            'a layer is described by {"type": ..., "config": ...}, got '
+            f"{description!r}"
         )
     module = create(description["type"], description["config"])
     return module if dtype is None else module.astype(dtype)

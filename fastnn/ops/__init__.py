@@ -1,7 +1,7 @@
 """The table of ops: each row a forward function with its derivatives beside it.
 
-Rows know nothing of Tensors: they work on arrays, and whoever wants to watch them
-(a Tensor, which builds the graph) answers ``__fastnn_op__``; see :class:`fastnn.ops.Op`.
+Rows know nothing of Tensors: they work on arrays, and whoever wants to watch them (a
+Tensor, which builds the graph) answers ``__fastnn_op__``; see :class:`fastnn.ops.Op`.
 """
 
 import numpy as np

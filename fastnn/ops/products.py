@@ -45,9 +45,6 @@ matmul = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
 
 def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the dtype that NumPy promotes them to: kernels refuse a mixture."""
-    dtype = arrays[0].dtype
-    if all(array is None or array.dtype is dtype for array in arrays):
-        return arrays
     dtype = np.result_type(*(array for array in arrays if array is not None))
     return tuple(
         None if array is None else array.astype(dtype, copy=False) for array in arrays
@@ -55,12 +52,16 @@ def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
 
 
 def _linear(x: Any, W: Any, b: Any) -> Any:
-    return k.linear(*_one_dtype(x, W, b))
+    if x.dtype is not W.dtype:
+        x, W, b = _one_dtype(x, W, b)
+    return k.linear(x, W, b)
 
 
 def _linear_backward(g: Any, y: Any, needs: Any, x: Any, W: Any, b: Any) -> Any:
     wanted = [None if need else False for need in needs]
-    return k.linear_backward(*_one_dtype(g, x, W), *wanted)
+    if not (g.dtype is x.dtype is W.dtype):
+        g, x, W = _one_dtype(g, x, W)
+    return k.linear_backward(g, x, W, *wanted)
 
 
 # Arguments: x (N, D), W (D, C) and b (C,) or None.
