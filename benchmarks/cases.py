@@ -1,0 +1,200 @@
+"""What is measured: every kernel at the sizes of small nets, and beyond the caches.
+
+Both sides get the same call and allocate the same results.  ``training`` marks the one
+size a kernel is judged by in the README: a 784-256-128-10 net with batches of 128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Arguments = dict[str, Any]
+Rng = np.random.Generator
+BEYOND_CACHES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One call, with its ``flops``, or the bytes that it must move if memory bounds it."""
+
+    kernel: str
+    size: str
+    make: Callable[[Rng, np.dtype], Arguments]
+    flops: int = 0
+    traffic: Callable[[int], int] | None = None
+    training: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.kernel} {self.size}"
+
+
+def normal(rng: Rng, dtype: np.dtype, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32).astype(dtype)
+
+
+def _matmul(m: int, inner: int, n: int, bias: bool = False) -> Benchmark:
+    def make(rng: Rng, dtype: np.dtype) -> Arguments:
+        a, b = normal(rng, dtype, m, inner), normal(rng, dtype, inner, n)
+        return {"a": a, "b": b, "bias": normal(rng, dtype, n) if bias else None}
+
+    size = f"{m}×{inner}×{n}" + (" + bias" if bias else "")
+    training = (m, inner, n) == (128, 784, 256) and not bias
+    return Benchmark("matmul", size, make, flops=2 * m * inner * n, training=training)
+
+
+def _linear(n: int, d: int, c: int, training: bool = False) -> list[Benchmark]:
+    def forward(rng: Rng, dtype: np.dtype) -> Arguments:
+        x, W = normal(rng, dtype, n, d), normal(rng, dtype, d, c)
+        return {"x": x, "W": W, "b": normal(rng, dtype, c)}
+
+    def backward(rng: Rng, dtype: np.dtype) -> Arguments:
+        arguments = forward(rng, dtype)
+        dout = normal(rng, dtype, n, c)
+        return {"dout": dout, "x": arguments["x"], "W": arguments["W"]}
+
+    size, flops = f"{n}×{d}×{c}", 2 * n * d * c
+    return [
+        Benchmark("linear", size, forward, flops, training=training),
+        Benchmark("linear_backward", size, backward, 2 * flops, training=training),
+    ]
+
+
+def _activations(n: int, c: int, names: list[str], training: bool) -> list[Benchmark]:
+    """A backward reads what its forward returns, relu's what its forward reads."""
+
+    def benchmark(name: str) -> Benchmark:
+        def make(rng: Rng, dtype: np.dtype) -> Arguments:
+            x = normal(rng, dtype, n, c)
+            if not name.endswith("_backward"):
+                return {"x": x}
+            saved = "x" if name == "relu_backward" else "y"
+            return {"dout": normal(rng, dtype, n, c), saved: np.abs(x) / 4}
+
+        return Benchmark(name, f"{n}×{c}", make, training=training)
+
+    return [benchmark(name) for name in names]
+
+
+def _class_losses(n: int, c: int, training: bool) -> list[Benchmark]:
+    def make(rng: Rng, dtype: np.dtype) -> Arguments:
+        return {"scores": normal(rng, dtype, n, c), "y": rng.integers(c, size=n)}
+
+    return [
+        Benchmark(name, f"{n}×{c}", make, training=training)
+        for name in ("cross_entropy", "hinge_loss")
+    ]
+
+
+def _target_losses(n: int, c: int, training: bool) -> list[Benchmark]:
+    def benchmark(name: str, first: str) -> Benchmark:
+        def make(rng: Rng, dtype: np.dtype) -> Arguments:
+            target = rng.random((n, c)).astype(dtype)
+            return {first: normal(rng, dtype, n, c), "target": target}
+
+        return Benchmark(name, f"{n}×{c}", make, training=training)
+
+    names = [(name, "pred") for name in ("mse_loss", "l1_loss", "huber_loss")]
+    return [benchmark(*row) for row in [*names, ("binary_cross_entropy", "logits")]]
+
+
+# Arrays read and written by one step: what a memory-bound update has to move.
+_UPDATES: list[tuple[str, str, str, int, Arguments]] = [
+    ("sgd_update", "", "", 3, {"lr": 1e-4}),
+    ("sgd_update", " momentum", "velocity", 5, {"lr": 1e-4, "momentum": 0.9}),
+    ("adam_update", "", "m v", 7, {"step": 10, "lr": 1e-4}),
+    ("rmsprop_update", "", "v", 5, {"lr": 1e-4}),
+    ("adagrad_update", "", "s", 5, {"lr": 1e-4}),
+    ("sum_of_squares", "", "", 1, {}),
+    ("scale", "", "", 2, {"factor": 0.999999}),
+    ("clip_value", "", "", 2, {"limit": 2.0}),
+]
+
+
+def _updates(weights: int, training: bool = False) -> list[Benchmark]:
+    def benchmark(name, tag, state, streams, options) -> Benchmark:
+        def make(rng: Rng, dtype: np.dtype) -> Arguments:
+            names = ["w", "g"] if name.endswith("_update") else ["x"]
+            arguments = {key: normal(rng, dtype, weights) for key in names}
+            for key in state.split():
+                arguments[key] = np.abs(normal(rng, dtype, weights)) + dtype.type(0.1)
+            return {**arguments, **options}
+
+        def traffic(itemsize: int) -> int:
+            return streams * weights * itemsize
+
+        return Benchmark(
+            name,
+            f"{weights:,}{tag}".replace(",", " "),
+            make,
+            traffic=traffic if weights == BEYOND_CACHES else None,
+            training=training,
+        )
+
+    return [benchmark(*row) for row in _UPDATES]
+
+
+def _gathers() -> list[Benchmark]:
+    """A batch of images from a training set of 60 000, far larger than the caches."""
+
+    def from_bytes(rng: Rng, dtype: np.dtype) -> Arguments:
+        source = rng.integers(256, size=(60_000, 784), dtype=np.uint8)
+        out = np.empty((128, 784), dtype)
+        return {
+            "source": source,
+            "indices": rng.integers(60_000, size=128),
+            "scale": 1 / 255,
+            "out": out,
+        }
+
+    def from_floats(rng: Rng, dtype: np.dtype) -> Arguments:
+        source = normal(rng, dtype, 60_000, 784)
+        return {"source": source, "indices": rng.integers(60_000, size=128)}
+
+    def labels(rng: Rng, dtype: np.dtype) -> Arguments:
+        indices = rng.integers(60_000, size=128)
+        return {"y": rng.integers(10, size=60_000), "indices": indices}
+
+    return [
+        Benchmark("gather_rows", "128×784 of uint8", from_bytes, training=True),
+        Benchmark("gather_rows", "128×784 of floats", from_floats),
+        Benchmark("gather_labels", "128", labels, training=True),
+    ]
+
+
+_POINTWISE = [
+    f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")
+]
+_ROWWISE = [
+    f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")
+]
+
+BENCHMARKS: list[Benchmark] = [
+    _matmul(128, 784, 256),
+    _matmul(128, 256, 128),
+    _matmul(128, 128, 10),
+    _matmul(64, 64, 32),
+    _matmul(512, 512, 512),
+    _matmul(128, 1024, 1024),
+    _matmul(1024, 1024, 1024),
+    _matmul(128, 784, 256, bias=True),
+    *_linear(128, 784, 256, training=True),
+    *_linear(64, 64, 32),
+    *_activations(128, 256, _POINTWISE, training=True),
+    *_activations(64, 32, _POINTWISE, training=False),
+    *_activations(2000, 1000, _POINTWISE, training=False),
+    *_activations(128, 10, _ROWWISE, training=True),
+    *_activations(256, 1000, _ROWWISE, training=False),
+    *_class_losses(128, 10, training=True),
+    *_class_losses(256, 1000, training=False),
+    *_target_losses(128, 10, training=True),
+    *_target_losses(256, 1000, training=False),
+    *_updates(784 * 256, training=True),
+    *_updates(64 * 32),
+    *_updates(BEYOND_CACHES),
+    *_gathers(),
+]

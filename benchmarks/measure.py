@@ -1,0 +1,93 @@
+"""How it is measured: equal results first, then rounds in turn, the best of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from fastnn import _kernels as k
+from fastnn._kernels import reference
+from fastnn.runtime import get_num_threads, set_num_threads
+
+from .cases import Arguments, Benchmark
+
+ROUND = 0.004  # seconds of one round: long enough to wake a sleeping thread team
+STREAM = 16_000_000  # float64 elements: three arrays of them are beyond any cache
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Both sides on ``number`` threads: fastnn's, and those of NumPy's BLAS."""
+    before = get_num_threads()
+    set_num_threads(number)
+    try:
+        with threadpool_limits(number):
+            yield
+    finally:
+        set_num_threads(before)
+
+
+def _copied(arguments: Arguments) -> Arguments:
+    return {
+        key: value.copy() if isinstance(value, np.ndarray) else value
+        for key, value in arguments.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def prepared(benchmark: Benchmark, dtype: np.dtype) -> list[Callable[[], object]]:
+    """The kernel's and the twin's call, after checking that both give the same."""
+    arguments = benchmark.make(np.random.default_rng(0), dtype)
+    calls, results = [], []
+    for api in (k, reference):
+        function, own = getattr(api, benchmark.kernel), _copied(arguments)
+        results.append(function(**own))
+        calls.append(lambda function=function, own=own: function(**own))
+    pairs = zip(*(r if isinstance(r, tuple) else (r,) for r in results), strict=True)
+    for result, wanted in pairs:
+        largest = np.abs(wanted).max()
+        error = np.abs(result.astype(np.float64) - wanted).max()
+        if not error <= (1e-4 if dtype == np.float32 else 1e-12) * largest:
+            raise AssertionError(f"{benchmark.label} {dtype}: twins differ by {error}")
+    return calls
+
+
+def interleaved(calls: list[Callable[[], object]], seconds: float) -> list[float]:
+    """Best seconds per call of each; rounds take turns, to meet the same clock."""
+    numbers = []
+    for call in calls:
+        start = perf_counter()
+        call()
+        once = perf_counter() - start
+        numbers.append(max(1, int(ROUND / max(once, 1e-7))))
+    best = [np.inf] * len(calls)
+    end = perf_counter() + seconds
+    for done in range(1_000_000):
+        if done >= 3 and perf_counter() > end:
+            break
+        for index, (call, number) in enumerate(zip(calls, numbers, strict=True)):
+            start = perf_counter()
+            for _ in range(number):
+                call()
+            best[index] = min(best[index], (perf_counter() - start) / number)
+    return best
+
+
+def bandwidth(number: int) -> float:
+    """GB/s of c = a + b beyond the caches: STREAM's add, with its triad's traffic."""
+    a, b, c = (np.full(STREAM, float(i)) for i in range(3))
+    share = STREAM // number
+
+    def add(part: int) -> None:
+        mine = slice(part * share, (part + 1) * share)
+        np.add(a[mine], b[mine], out=c[mine])
+
+    with ThreadPoolExecutor(number) as pool:
+        (best,) = interleaved([lambda: list(pool.map(add, range(number)))], 1.0)
+    return 3 * a.nbytes / best / 1e9

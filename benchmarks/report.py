@@ -1,0 +1,148 @@
+"""``python -m benchmarks.report`` measures all kernels, writes what the README shows.
+
+It writes ``benchmarks/results/kernels.json`` (all numbers), ``kernels.md`` (all rows),
+``kernels.svg`` (the chart), and the README's table between its two marker comments.
+``--draw`` only writes the table and the chart again, from the committed JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cases import BENCHMARKS, Benchmark
+from .chart import draw
+from .tables import full_table, readme_table, replace_between_markers
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+COMMAND = "python -m benchmarks.report"
+SECONDS = 0.12  # measured per kernel, size, dtype and number of threads, both sides
+
+Row = dict[str, Any]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+def _machine() -> Row:
+    from fastnn.runtime import info
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "instruction_set": info()["isa"],
+    }
+
+
+def _versions() -> Row:
+    from importlib.metadata import version
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas['name']} {blas['version']}",
+        "fastnn": version("fastnn"),
+    }
+
+
+def _row(case: Benchmark, dtype: str, number: int, limits: Row) -> Row:
+    """One measured pair; limits are re-measured close to it, as the clock drifts."""
+    from fastnn import _kernels as k
+
+    from .measure import interleaved, prepared, threads
+
+    with threads(number):
+        calls = prepared(case, np.dtype(dtype))
+        if case.kernel == "matmul":
+            limits["peak"] = k.peak_gflops(threads=number, dtype=dtype)
+        fastnn, numpy = interleaved(calls, SECONDS)
+        if case.kernel == "matmul":
+            again = k.peak_gflops(threads=number, dtype=dtype)
+            limits["peak"] = max(limits["peak"], again)
+    row: Row = {
+        "kernel": case.kernel,
+        "size": case.size,
+        "dtype": dtype,
+        "threads": number,
+        "fastnn_us": _rounded(1e6 * fastnn),
+        "numpy_us": _rounded(1e6 * numpy),
+        "speedup": _rounded(numpy / fastnn),
+        "training": case.training,
+    }
+    if case.kernel == "matmul":
+        for side, seconds in (("fastnn", fastnn), ("numpy", numpy)):
+            rate = case.flops / seconds / 1e9
+            row[f"{side}_gflops"] = _rounded(rate)
+            row[f"{side}_percent_of_peak"] = _rounded(100 * rate / limits["peak"])
+        row["peak_gflops"] = _rounded(limits["peak"])
+    if case.traffic is not None:
+        rate = case.traffic(np.dtype(dtype).itemsize) / fastnn / 1e9
+        row["gb_per_s"] = _rounded(rate)
+        row["percent_of_bandwidth"] = _rounded(100 * rate / limits["bandwidth"][number])
+    return row
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def measure() -> Row:
+    """All rows, on this machine, now."""
+    from .measure import bandwidth
+
+    limits = {"bandwidth": {number: bandwidth(number) for number in (1, 2)}}
+    rows = []
+    for case in BENCHMARKS:
+        for dtype in ("float32", "float64"):
+            rows += [_row(case, dtype, number, limits) for number in (1, 2)]
+        print(f"{case.label}: {rows[-3]['speedup']:.3g}x", flush=True)
+    return {
+        "command": COMMAND,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "machine": _machine(),
+        "versions": _versions(),
+        "bandwidth_gb_per_s": {
+            str(number): _rounded(rate) for number, rate in limits["bandwidth"].items()
+        },
+        "rows": rows,
+    }
+
+
+def save(result: Row, path: Path) -> None:
+    """One measured row a line, so that a diff of two runs can be read."""
+    rows = ",\n".join(f"    {json.dumps(row)}" for row in result["rows"])
+    head = json.dumps({**result, "rows": []}, indent=2, ensure_ascii=False)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(head.replace('"rows": []', f'"rows": [\n{rows}\n  ]') + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--draw", action="store_true", help="measure nothing")
+    path = RESULTS / "kernels.json"
+    if not parser.parse_args().draw:
+        save(measure(), path)
+    result = json.loads(path.read_text())
+    (RESULTS / "kernels.md").write_text(full_table(result))
+    (RESULTS / "kernels.svg").write_text(draw(result))
+    replace_between_markers(ROOT / "README.md", readme_table(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Markdown tables of a result: a short one for the README, and one with every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+BEGIN = "<!-- kernels: begin (written by python -m benchmarks.report) -->"
+END = "<!-- kernels: end -->"
+
+
+def conditions(result: Row) -> str:
+    """One sentence: machine, versions, command."""
+    machine, versions = result["machine"], result["versions"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, "
+        f"{machine['instruction_set']}; fastnn {versions['fastnn']}, "
+        f"NumPy {versions['numpy']} ({versions['blas']}), "
+        f"Python {versions['python']}; `{result['command']}`, {result['date']}"
+    )
+
+
+def _time(microseconds: float) -> str:
+    if microseconds < 1000:
+        return f"{microseconds:.3g} µs"
+    return f"{microseconds / 1000:.3g} ms"
+
+
+def _limit(row: Row) -> str:
+    if "fastnn_percent_of_peak" in row:
+        return (
+            f"{row['fastnn_percent_of_peak']:.0f} % of peak "
+            f"(NumPy {row['numpy_percent_of_peak']:.0f} %)"
+        )
+    if "gb_per_s" in row:
+        return f"{row['gb_per_s']:.0f} GB/s, {row['percent_of_bandwidth']:.0f} %"
+    return ""
+
+
+def _find(result: Row, **wanted: Any) -> list[Row]:
+    return [
+        row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())
+    ]
+
+
+def slower(result: Row) -> list[str]:
+    """Every kernel that lost to its twin somewhere, said openly."""
+    return [
+        f"`{row['kernel']}` {row['size']}, {row['dtype']}, {row['threads']} "
+        f"thread{'s' if row['threads'] > 1 else ''}: "
+        f"{row['speedup']:.2f} times NumPy's speed"
+        for row in result["rows"]
+        if row["speedup"] < 1
+    ]
+
+
+def _slower_paragraph(result: Row) -> str:
+    losers = slower(result)
+    if not losers:
+        return "No kernel was slower than its twin at any measured size."
+    return "Slower than the twin:\n\n" + "\n".join(f"- {line}" for line in losers)
+
+
+def readme_table(result: Row) -> str:
+    """Matrix multiply against the peak, float32; the chart shows the other kernels."""
+    lines = [
+        "| float32 | 1 thread | of peak | 2 threads | of peak | NumPy, 2 threads |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in _find(result, kernel="matmul", dtype="float32", threads=1):
+        (two,) = _find(
+            result, kernel="matmul", dtype="float32", threads=2, size=one["size"]
+        )
+        lines.append(
+            f"| {one['size']} | {_time(one['fastnn_us'])} "
+            f"| {one['fastnn_percent_of_peak']:.0f} % | {_time(two['fastnn_us'])} "
+            f"| {two['fastnn_percent_of_peak']:.0f} % "
+            f"| {two['numpy_percent_of_peak']:.0f} % of peak |"
+        )
+    count = len(slower(result))
+    summary = (
+        "No kernel was slower than its NumPy twin at any measured size."
+        if count == 0
+        else f"{count} of {len(result['rows'])} rows are slower than the NumPy twin; "
+        "they are listed first in the full table."
+    )
+    return "\n".join(
+        [
+            "![Speed of every kernel against NumPy](benchmarks/results/kernels.svg)",
+            "",
+            *lines,
+            "",
+            f"{summary} [All rows](benchmarks/results/kernels.md).",
+            f"{conditions(result)}.",
+        ]
+    )
+
+
+def full_table(result: Row) -> str:
+    """Every measured row."""
+    bandwidth = ", ".join(
+        f"{rate:.0f} GB/s on {number}"
+        for number, rate in result["bandwidth_gb_per_s"].items()
+    )
+    lines = [
+        "# Every kernel against its NumPy twin",
+        "",
+        f"{conditions(result)}.",
+        "Best of interleaved rounds, the same call on both sides, NumPy's BLAS on the same",
+        "number of threads. Peak: fused multiply-adds, measured beside each product.",
+        f"Memory: c = a + b beyond the caches, {bandwidth} threads.",
+        "",
+        _slower_paragraph(result),
+        "",
+        "| kernel | size | dtype | threads | fastnn | NumPy | times as fast | limit |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['kernel']} | {row['size']} | {row['dtype']} | {row['threads']} "
+        f"| {_time(row['fastnn_us'])} | {_time(row['numpy_us'])} "
+        f"| {row['speedup']:.3g} | {_limit(row)} |"
+        for row in result["rows"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def replace_between_markers(path: Path, text: str) -> None:
+    """Put ``text`` into the README; without both markers, say what is missing."""
+    content = path.read_text()
+    if BEGIN not in content or END not in content:
+        raise SystemExit(f"{path.name} lacks the lines '{BEGIN}' and '{END}'")
+    before, rest = content.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
