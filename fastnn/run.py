@@ -1,0 +1,190 @@
+"""Where a training run is: its plan, its position, the sums of the current epoch."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastnn.history import History
+
+__all__ = ["Run", "make_plan"]
+
+_DEFAULTS = {"epochs": 10, "batch_size": 128, "shuffle": True, "seed": 0}
+
+
+class Run:
+    """One run of ``Trainer.fit``: together with weights and optimizer, all its state.
+
+    Attributes:
+        samples: how many samples take part in an epoch.
+        epochs, batch_size, shuffle, seed: the plan, as given to ``fit``.
+        base_lrs: the learning rate of each parameter group, before the schedule.
+        epoch: how many epochs are whole.
+        position: how many steps of the current epoch are done.
+        stopped: whether ``stop()`` was called.
+        history: one row for each whole epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        samples: int,
+        epochs: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        base_lrs: list[float],
+        columns: list[str],
+    ) -> None:
+        self.samples = samples
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.base_lrs = base_lrs
+        self.epoch = 0
+        self.stopped = False
+        self.history = History(columns)
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self.position = 0
+        self.seconds = 0.0
+        self._loss = self._weight = 0.0
+        self._hits = self._chances = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; the last takes what samples are left."""
+        return -(-self.samples // self.batch_size)
+
+    @property
+    def step(self) -> int:
+        """How many steps are done since the run began."""
+        return self.epoch * self.steps_per_epoch + self.position
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left to do."""
+        return self.epoch >= self.epochs or (self.stopped and not self.position)
+
+    def stop(self) -> None:
+        """End the run with the current epoch, or now, between two epochs."""
+        self.stopped = True
+
+    def order(self) -> np.ndarray:
+        """The samples (samples,) in the order of the current epoch, int64.
+
+        The generator is seeded with the run's seed and the epoch's number, so that the
+        order is known again after a resume, in the middle of the epoch too.
+        """
+        if not self.shuffle:
+            return np.arange(self.samples)
+        seed = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
+        return np.random.default_rng(seed).permutation(self.samples)
+
+    def check(self, *, samples: int, columns: list[str]) -> None:
+        """Raise a ValueError unless the run can go on with such data."""
+        if samples != self.samples:
+            raise ValueError(
+                f"X: the saved run trains on {self.samples} samples, got {samples}"
+            )
+        if tuple(columns) != self.history.columns:
+            raise ValueError(
+                "validation_data: the saved run records "
+                f"{', '.join(self.history.columns)}; with this data there would be "
+                f"{', '.join(columns)}"
+            )
+
+    def add(self, loss: float, weight: float, hits: int, chances: int) -> None:
+        """Count a step: mean loss over samples of total ``weight``, and the hits."""
+        self._loss += loss * weight
+        self._weight += weight
+        self._hits += hits
+        self._chances += chances
+        self.position += 1
+
+    def means(self) -> dict[str, float]:
+        """Mean loss, and accuracy if counted, over the current epoch's steps so far."""
+        means = {"loss": self._loss / self._weight}
+        if self._chances:
+            means["accuracy"] = self._hits / self._chances
+        return means
+
+    def end_epoch(self, row: Mapping[str, float]) -> None:
+        """Record the current epoch and go on to the next."""
+        self.history.append(row)
+        self.epoch += 1
+        self._begin_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        state = dict(vars(self))
+        history = state.pop("history")
+        return {**state, "columns": list(history.columns), "rows": history.rows}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> Run:
+        """A run that goes on from a ``state_dict()``."""
+        run = cls.__new__(cls)
+        state = dict(state)
+        run.history = History(state.pop("columns"))
+        for row in state.pop("rows"):
+            run.history.append(row)
+        vars(run).update(state)
+        return run
+
+
+def make_plan(
+    saved: Run | None,
+    epochs: int | None,
+    batch_size: int | None,
+    shuffle: bool | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    """The arguments of a run; None stands for those of ``saved``, or the defaults.
+
+    A saved run can be given other ``epochs``; all else must be as it was.
+
+    Raises:
+        TypeError, ValueError: naming the argument.
+    """
+    given = {
+        "epochs": whole("epochs", epochs, 1),
+        "batch_size": whole("batch_size", batch_size, 1),
+        "shuffle": None if shuffle is None else bool(shuffle),
+        "seed": whole("seed", seed, 0),
+    }
+    if saved is None:
+        planned = _DEFAULTS
+    else:
+        planned = {name: getattr(saved, name) for name in given}
+        for name in ("batch_size", "shuffle", "seed"):
+            if given[name] not in (None, planned[name]):
+                raise ValueError(
+                    f"{name}: the saved run has {planned[name]}, got {given[name]}"
+                )
+    plan = {
+        name: planned[name] if value is None else value for name, value in given.items()
+    }
+    if saved is not None and plan["epochs"] < saved.epoch + bool(saved.position):
+        raise ValueError(
+            f"epochs: the saved run is in epoch {saved.epoch + 1}, got {plan['epochs']}"
+        )
+    return plan
+
+
+def whole(name: str, value: int | None, least: int) -> int | None:
+    """``value`` as an int of at least ``least``, or None."""
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return number
