@@ -19,7 +19,7 @@ BEYOND_CACHES = 16_000_000
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One call, with its ``flops``, or the bytes that it must move if memory bounds it."""
+    """One call, with its ``flops``, or the bytes it must move if memory bounds it."""
 
     kernel: str
     size: str

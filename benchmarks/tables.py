@@ -107,7 +107,7 @@ def full_table(result: Row) -> str:
         "# Every kernel against its NumPy twin",
         "",
         f"{conditions(result)}.",
-        "Best of interleaved rounds, the same call on both sides, NumPy's BLAS on the same",
+        "Best of interleaved rounds, the same call on both sides, both on the same",
         "number of threads. Peak: fused multiply-adds, measured beside each product.",
         f"Memory: c = a + b beyond the caches, {bandwidth} threads.",
         "",
