@@ -9,7 +9,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-WIDTH, LEFT, RIGHT = 820, 190, 70
+WIDTH, LEFT, RIGHT = 820, 180, 90
 BAR, GAP = 15, 7
 FASTNN, FADED, NUMPY, SLOWER = "#1f6feb", "#9cc3ff", "#8c959f", "#d1242f"
 TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
