@@ -126,7 +126,8 @@ def measure() -> Row:
 
 def save(result: Row, path: Path) -> None:
     """One measured row a line, so that a diff of two runs can be read."""
-    rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in result["rows"])
+    lines = [json.dumps(row, ensure_ascii=False) for row in result["rows"]]
+    rows = ",\n".join(f"    {line}" for line in lines)
     head = json.dumps({**result, "rows": []}, indent=2, ensure_ascii=False)
     path.parent.mkdir(exist_ok=True)
     path.write_text(head.replace('"rows": []', f'"rows": [\n{rows}\n  ]') + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kernels.cases import CASES
+from kernels.cases import BY_LABEL, CASES
 from kernels.harness import assert_agrees, fresh, run
 
 from fastnn import _kernels as k
@@ -50,7 +50,7 @@ SHAPES = [*((size,) for size in range(1, 41)), (1009,), (2, 3, 5), (3, 1, 4, 2)]
 @pytest.mark.parametrize("label", POINTWISE)
 def test_pointwise_kernels_take_any_shape(label, dtype, rng):
     """Vector loops have a tail: every length from 1 to 40; and dimensions beyond 2."""
-    (case,) = (case for case in CASES if case.label == label)
+    case = BY_LABEL[label]
     for shape in SHAPES:
         flat = case.make(rng, dtype, int(np.prod(shape)), 1)
         arguments = {
