@@ -24,7 +24,8 @@ _BROKEN_PIPE = 128 + 13
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process), return its status.
 
-    Nothing is raised but for a bug in fastnn.
+    Nothing is raised: a bug in fastnn is one line too, unless the environment variable
+    ``FASTNN_TRACEBACK`` is set.
     """
     _write_any_character()
     name = "fastnn"
@@ -49,6 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(1, name, f"not enough memory: {error}")
     except (ValueError, FloatingPointError) as error:
         return _fail(1, name, str(error))
+    except Exception as error:
+        if os.environ.get("FASTNN_TRACEBACK"):
+            raise
+        return _fail(
+            1,
+            name,
+            f"{type(error).__name__}: {error}; this is a bug in fastnn: please report "
+            "it, with what FASTNN_TRACEBACK=1 shows",
+        )
     return status
 
 

@@ -176,12 +176,14 @@ def _add_train(commands: _Commands) -> None:
     places = where.add_mutually_exclusive_group()
     places.add_argument(
         "--out",
+        type=_path,
         metavar="FOLDER",
         help="the run folder, new or empty (default: runs/NAME-1, or the first number "
         "that is free)",
     )
     places.add_argument(
         "--resume",
+        type=_path,
         metavar="FOLDER",
         help="finish the interrupted run in FOLDER, with its own settings",
     )
@@ -221,6 +223,7 @@ def _add_predict(commands: _Commands) -> None:
     _add_model(parser)
     parser.add_argument(
         "input",
+        type=_path,
         metavar="INPUT",
         help="samples, as raw as those trained on: .npy, .npz (its only array, or x), "
         "an idx file of images, gzipped or not, or a binary CIFAR-10 file",
@@ -232,6 +235,7 @@ def _add_predict(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--out",
+        type=_path,
         metavar="FILE",
         help="write to FILE, .csv, .txt or .npy, and print nothing",
     )
@@ -250,7 +254,7 @@ def _add_info(commands: _Commands) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", metavar="MODEL", help="a run folder or a .safetensors file"
+        "model", type=_path, metavar="MODEL", help="a run folder or a .safetensors file"
     )
 
 
@@ -314,6 +318,12 @@ def _count(text: str) -> int:
 
 def _seed(text: str) -> int:
     return int(_number(text, int, "a whole number of at least 0"))
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    return text
 
 
 def _data(text: str) -> str:

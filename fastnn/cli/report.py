@@ -27,12 +27,15 @@ class Report:
         """The data and the model."""
         whole = parts.whole
         held_out = (
-            f", {len(parts.validation[0])} validation" if parts.validation else ""
+            f", {len(parts.validation[0]):,} validation" if parts.validation else ""
         )
         self._line(
             "data",
-            f"{settings.data}: {len(parts.x)} training{held_out}, {len(whole.x_test)} "
-            f"test samples, {len(whole.classes)} classes",
+            f"{settings.data}, {len(whole.classes)} classes",
+        )
+        self._line(
+            "samples",
+            f"{len(parts.x):,} training{held_out}, {len(whole.x_test):,} test",
         )
         matrices = [p for p in model.parameters() if p.ndim == 2]
         widths = [matrices[0].shape[0], *(p.shape[1] for p in matrices)]

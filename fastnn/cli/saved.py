@@ -66,8 +66,9 @@ class SavedModel:
     def rows(self, x: NDArray[Any], source: str) -> NDArray[Any]:
         """Raw samples ``x`` as the rows (N, D) that were trained on, unscaled.
 
-        A single sample of the right shape is a batch of one. Raises ValueError, naming
-        ``source``, for samples of another size, none, or not of finite real numbers.
+        uint8 stays, anything else becomes the model's dtype. A single sample of the
+        right shape is a batch of one. Raises ValueError, naming ``source``, for samples
+        of another size, none, or not of finite real numbers.
         """
         if x.dtype.kind not in "buif":
             raise ValueError(f"{source}: samples of dtype {x.dtype}, expected numbers")
@@ -83,15 +84,18 @@ class SavedModel:
             x = x.reshape(len(x), -1)
         if x.size == 0:
             raise ValueError(f"{source}: no samples, its shape is {x.shape}")
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise ValueError(f"{source}: holds a value that is not finite")
+        if x.dtype != np.uint8:
+            with np.errstate(over="ignore"):  # what overflows is found right here
+                x = x.astype(self.model.dtype, copy=False)
+            if not np.isfinite(x).all():
+                raise ValueError(
+                    f"{source}: holds a value that is not finite in {x.dtype}"
+                )
         return x
 
     def scores(self, rows: NDArray[Any]) -> NDArray[Any]:
         """The model's output for raw ``rows``, scaled and shifted as in training."""
         dtype = self.model.dtype
-        if rows.dtype != np.uint8:
-            rows = rows.astype(dtype, copy=False)
         if self.shape is None and rows.ndim != 2:
             return self.model.scores(rows)
         outputs = []

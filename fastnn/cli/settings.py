@@ -77,9 +77,14 @@ class Settings:
         with open(path, "rb") as file:
             content = file.read()
         try:
-            return cls(**json.loads(content))
+            settings = cls(**json.loads(content))
+            for field in fields(cls):
+                value, kind = getattr(settings, field.name), type(field.default)
+                if type(value) not in (kind, {float: int}.get(kind)):
+                    raise ValueError(f"{field.name} is {value!r}")
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None
+        return settings
 
 
 def hidden_widths(model: str) -> tuple[int, ...]:
