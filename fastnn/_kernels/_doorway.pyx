@@ -1,0 +1,398 @@
+# cython: language_level=3, wraparound=False, cdivision=True, initializedcheck=False
+"""The one way from Python to a kernel: arguments are checked here, once, by the kernel's row.
+
+A call is tried as it is: plain arrays (contiguous, aligned, native, of the right type and
+shape, outputs apart from the rest) are bound with a few comparisons of their raw fields.
+Whatever is not plain goes to ``arguments.normalise``, in Python, which either makes it plain
+or raises the error that says what is wrong.
+"""
+
+import time
+
+cimport numpy as cnp
+from cpython.bool cimport PyBool_Check
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
+from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
+from libc.stdlib cimport free, malloc
+
+from fastnn._kernels.call cimport *
+
+from fastnn._kernels import arguments
+from fastnn._kernels.signatures import IN_PLACE, NEEDED_WITH, ROWS, SERVED_BY, parse
+
+cnp.import_array()
+
+include "runner.pxi"
+
+cdef enum:
+    MAX_ARGUMENTS = 12
+    MAX_DIMS = 3
+    MAX_NDIM = 64
+    GROUP = MAX_SIZES  # the "..." of a row, where a letter would stand
+
+cdef enum Role:
+    IN, MATRIX, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, NUMBER
+
+ROLES = {
+    "in": IN, "matrix": MATRIX, "target": IN, "weights": WEIGHTS, "labels": LABELS,
+    "source": SOURCE, "out": OUT, "out64": OUT64, "outlabels": OUTLABELS, "inout": INOUT,
+    "float": NUMBER, "int": NUMBER, "bool": NUMBER,
+}
+
+cdef struct Slot:
+    Role role
+    bint optional
+    bint whole          # a scalar that is an integer or a boolean
+    int place           # in Call.array or Call.scalar
+    int ndim            # dimensions named by the row, "..." among them
+    int dim[MAX_DIMS]   # index in Call.size of each, or GROUP
+    bint not_empty[MAX_DIMS]
+    double default
+    int needed_with     # the scalar that makes an optional argument needed, or -1
+
+# What is known of a call while its arguments are bound.
+cdef struct Binding:
+    int type                 # NumPy's number of the floating-point type; -1: not yet known
+    int group_ndim           # -1: not yet known
+    Py_ssize_t group[MAX_NDIM]
+    char *start[MAX_ARRAYS]  # the memory that each array spans
+    char *end[MAX_ARRAYS]
+    bint written[MAX_ARRAYS]
+
+
+cdef inline bint is_floating(int type) noexcept:
+    return type == cnp.NPY_FLOAT32 or type == cnp.NPY_FLOAT64
+
+
+cdef class Kernel:
+    """A compiled kernel, called with the arguments of its twin in ``reference.py``."""
+
+    cdef readonly str name
+    cdef readonly tuple arguments
+    cdef tuple names
+    cdef Slot slots[MAX_ARGUMENTS]
+    cdef int count, array_count, size_count, group_size
+    cdef bint in_place
+    cdef plan_t plan
+    cdef task_t task[2]
+    cdef dict __dict__
+
+    def __cinit__(self, str name):
+        cdef int i, j
+        cdef list letters = []
+        cdef Slot *slot
+        self.name = name
+        self.arguments = parse(ROWS[name])
+        self.names = tuple(argument.name for argument in self.arguments)
+        self.in_place = name in IN_PLACE
+        self.count = len(self.arguments)
+        scalars = [argument.name for argument in self.arguments if argument.is_scalar]
+        arrays = [argument.name for argument in self.arguments if not argument.is_scalar]
+        self.array_count = len(arrays)
+        for i, argument in enumerate(self.arguments):
+            slot = &self.slots[i]
+            slot.role = ROLES[argument.role]
+            slot.optional = argument.optional
+            slot.needed_with = -1
+            slot.whole = argument.role in ("int", "bool")
+            if argument.is_scalar:
+                slot.place = scalars.index(argument.name)
+                slot.default = argument.default or 0.0
+                continue
+            slot.place = arrays.index(argument.name)
+            if (name, argument.name) in NEEDED_WITH:
+                slot.needed_with = scalars.index(NEEDED_WITH[name, argument.name])
+            slot.ndim = len(argument.dims)
+            for j, letter in enumerate(argument.dims):
+                if letter not in letters:
+                    letters.append(letter)
+                slot.dim[j] = GROUP if letter == "..." else letters.index(letter)
+                slot.not_empty[j] = argument.not_empty[j]
+        self.size_count = len(letters)
+        self.group_size = letters.index("...") if "..." in letters else -1
+
+    def __call__(self, *args, **kwargs):
+        cdef PyObject *value[MAX_ARGUMENTS]
+        cdef int i
+        cdef Py_ssize_t given = len(args)
+        if given > self.count:
+            raise TypeError(
+                f"{self.name}() takes at most {self.count} arguments, got {given}"
+            )
+        for i in range(self.count):
+            value[i] = <PyObject *> args[i] if i < given else NULL
+        if kwargs:
+            for name, keyword in kwargs.items():
+                if name not in self.names:
+                    raise TypeError(
+                        f"{self.name}() has no argument {name!r}; it takes "
+                        f"{', '.join(self.names)}"
+                    )
+                i = self.names.index(name)
+                if value[i] != NULL:
+                    raise TypeError(f"{self.name}() got argument {name!r} twice")
+                value[i] = <PyObject *> keyword
+        return self.call(value)
+
+    cdef call(self, PyObject **value):
+        cdef Call c
+        cdef int i
+        cdef list outputs = [None] * MAX_ARRAYS
+        cdef list plain
+        if self.bind(value, &c, outputs):
+            self.run(&c, None, value)
+            return self.results(outputs)
+        given = {}
+        for i in range(self.count):
+            if value[i] != NULL:
+                given[self.names[i]] = <object> value[i]
+        plain, copies = arguments.normalise(self.name, self.arguments, given)
+        for i in range(self.count):
+            value[i] = <PyObject *> plain[i]
+        if not self.bind(value, &c, outputs):
+            raise RuntimeError(f"{self.name}: cannot bind the arguments; please report this")
+        self.run(&c, plain, value)
+        for place, target, copy in copies:
+            target[...] = copy
+            outputs[place] = target
+        return self.results(outputs)
+
+    cdef run(self, Call *c, list plain, PyObject **value):
+        execute(c, self.plan, self.task[c.itemsize == 8])
+        if c.status != OK:
+            arrays = [
+                <object> value[i] for i in range(self.count) if self.slots[i].role != NUMBER
+            ]
+            arguments.explain(
+                self.name, self.arguments, arrays, c.status, c.bad_array, c.bad_index
+            )
+
+    cdef results(self, list outputs):
+        """All outputs, or what was updated in place where there are none."""
+        cdef int i, updated = -1
+        cdef list found = []
+        for i in range(self.count):
+            if self.slots[i].role in (OUT, OUT64, OUTLABELS):
+                found.append(outputs[self.slots[i].place])
+            elif self.slots[i].role == INOUT and updated < 0:
+                updated = self.slots[i].place
+        if not found:
+            return outputs[updated]
+        return found[0] if len(found) == 1 else tuple(found)
+
+    cdef bint bind(self, PyObject **value, Call *c, list outputs) except -1:
+        """Fill ``c`` from plain arguments; False where one of them is not plain."""
+        cdef Binding binding
+        cdef Slot *slot
+        cdef PyObject *v
+        cdef int i, type, place
+        cdef bint shared = False
+        binding.type = binding.group_ndim = -1
+        c.itemsize = 4
+        for i in range(self.size_count):
+            c.size[i] = -1
+        for i in range(self.count):
+            slot = &self.slots[i]
+            v = value[i]
+            place = slot.place
+            if slot.role == NUMBER:
+                if v == NULL:
+                    if not slot.optional:
+                        return False
+                    c.scalar[place] = slot.default
+                elif PyFloat_CheckExact(<object> v) and not slot.whole:
+                    c.scalar[place] = PyFloat_AS_DOUBLE(<object> v)
+                elif PyLong_CheckExact(<object> v) or PyBool_Check(<object> v):
+                    c.scalar[place] = PyLong_AsDouble(<object> v)
+                else:
+                    return False
+                continue
+            c.array[place] = NULL
+            binding.start[place] = NULL
+            binding.written[place] = slot.role >= OUT
+            if v == NULL or v == <PyObject *> None:
+                if slot.role in (OUT, OUT64, OUTLABELS):
+                    self.allocate(slot, c, &binding, outputs)
+                elif not slot.optional:
+                    return False
+                elif slot.needed_with >= 0 and c.scalar[slot.needed_with] != 0:
+                    return False
+                continue
+            if v == <PyObject *> False and slot.optional and slot.role == OUT:
+                continue
+            if not cnp.PyArray_CheckExact(<object> v):
+                return False
+            if not self.bind_array(slot, <cnp.ndarray> v, c, &binding):
+                return False
+            if slot.role >= OUT:
+                outputs[place] = <object> v
+                shared = True
+        return not shared or self.outputs_are_apart(&binding)
+
+    cdef bint bind_array(
+        self, Slot *slot, cnp.ndarray array, Call *c, Binding *binding
+    ) except -1:
+        cdef int type = cnp.PyArray_TYPE(array), ndim = cnp.PyArray_NDIM(array)
+        cdef int place = slot.place, itemsize = cnp.PyArray_ITEMSIZE(array), i
+        cdef Py_ssize_t span = 0, low = 0
+        cdef int wanted = (
+            cnp.NPY_FLOAT64 if slot.role in (WEIGHTS, OUT64)
+            else cnp.NPY_INT64 if slot.role in (LABELS, OUTLABELS)
+            else binding.type
+        )
+        if slot.role == SOURCE:
+            if type != cnp.NPY_UINT8 and not is_floating(type):
+                return False
+            c.source_type = 0 if type == cnp.NPY_UINT8 else itemsize // 4
+        elif wanted >= 0:
+            if type != wanted:
+                return False
+        elif not is_floating(type):
+            return False
+        else:
+            binding.type = type
+            c.itemsize = itemsize
+        if not cnp.PyArray_ISBEHAVED_RO(array):
+            return False
+        if slot.role >= OUT and not cnp.PyArray_ISWRITEABLE(array):
+            return False
+        if not self.bind_shape(
+            slot, ndim, <const Py_ssize_t *> cnp.PyArray_DIMS(array), c, binding
+        ):
+            return False
+        binding.start[place] = binding.end[place] = <char *> cnp.PyArray_DATA(array)
+        c.array[place] = binding.start[place]
+        if slot.role == MATRIX:
+            for i in range(2):
+                if cnp.PyArray_STRIDES(array)[i] % itemsize:
+                    return False
+                c.stride[2 * place + i] = cnp.PyArray_STRIDES(array)[i] // itemsize
+                if cnp.PyArray_DIMS(array)[i] > 0:
+                    span = (cnp.PyArray_DIMS(array)[i] - 1) * cnp.PyArray_STRIDES(array)[i]
+                    if span > 0:
+                        binding.end[place] += span
+                    else:
+                        binding.start[place] += span
+            binding.end[place] += itemsize
+        elif not cnp.PyArray_IS_C_CONTIGUOUS(array):
+            return False
+        else:
+            binding.end[place] += cnp.PyArray_NBYTES(array)
+        return True
+
+    cdef bint bind_shape(
+        self, Slot *slot, int ndim, const Py_ssize_t *dims, Call *c, Binding *binding
+    ) noexcept:
+        cdef int i, j, at = 0, rest = ndim - slot.ndim + 1
+        cdef Py_ssize_t total
+        for i in range(slot.ndim):
+            if slot.dim[i] != GROUP:
+                if at >= ndim:
+                    return False
+                if c.size[slot.dim[i]] < 0:
+                    c.size[slot.dim[i]] = dims[at]
+                if c.size[slot.dim[i]] != dims[at] or (slot.not_empty[i] and dims[at] == 0):
+                    return False
+                at += 1
+                continue
+            if rest < 0:
+                return False
+            if binding.group_ndim < 0:
+                binding.group_ndim = rest
+                total = 1
+                for j in range(rest):
+                    binding.group[j] = dims[at + j]
+                    total *= dims[at + j]
+                c.size[self.group_size] = total
+            if binding.group_ndim != rest:
+                return False
+            for j in range(rest):
+                if binding.group[j] != dims[at + j]:
+                    return False
+            if slot.not_empty[i] and c.size[self.group_size] == 0:
+                return False
+            at += rest
+        return at == ndim
+
+    cdef allocate(self, Slot *slot, Call *c, Binding *binding, list outputs):
+        cdef Py_ssize_t dims[MAX_NDIM]
+        cdef int i, j, ndim = 0, type = binding.type
+        if type < 0:
+            # gather_rows without an output: uint8 becomes float32
+            type = cnp.NPY_FLOAT64 if c.source_type == 2 else cnp.NPY_FLOAT32
+            binding.type = type
+            c.itemsize = 8 if c.source_type == 2 else 4
+        if slot.role == OUT64:
+            type = cnp.NPY_FLOAT64
+        elif slot.role == OUTLABELS:
+            type = cnp.NPY_INT64
+        for i in range(slot.ndim):
+            if slot.dim[i] == GROUP:
+                for j in range(binding.group_ndim):
+                    dims[ndim] = binding.group[j]
+                    ndim += 1
+            else:
+                dims[ndim] = c.size[slot.dim[i]]
+                ndim += 1
+        array = cnp.PyArray_EMPTY(ndim, <cnp.npy_intp *> dims, type, 0)
+        c.array[slot.place] = cnp.PyArray_DATA(<cnp.ndarray> array)
+        outputs[slot.place] = array
+
+    cdef bint outputs_are_apart(self, Binding *binding) noexcept:
+        """No given output lies on another array, or it lies on exactly one input of a kernel
+        that works in place."""
+        cdef int i, j
+        for i in range(self.array_count):
+            if not binding.written[i] or binding.start[i] == NULL:
+                continue
+            for j in range(self.array_count):
+                if j == i or binding.start[j] == NULL:
+                    continue
+                if binding.start[i] >= binding.end[j] or binding.start[j] >= binding.end[i]:
+                    continue
+                if binding.written[j] or not self.in_place:
+                    return False
+                if binding.start[i] != binding.start[j] or binding.end[i] != binding.end[j]:
+                    return False
+        return True
+
+
+# --- the table of an instruction set --------------------------------------------------
+
+cdef const Table *table = NULL
+
+
+def use(capsule, dict kernels) -> None:
+    """Point every kernel of ``kernels``, by name, at the code of one instruction set."""
+    global table
+    cdef Kernel kernel
+    cdef int i, j
+    cdef dict found = {}
+    table = <const Table *> PyCapsule_GetPointer(capsule, "fastnn._kernels.table")
+    for i in range(table.count):
+        found[table.kernels[i].name.decode()] = i
+    for name in kernels:
+        kernel = kernels[name]
+        i = found[SERVED_BY.get(name, name)]
+        kernel.plan = table.kernels[i].plan
+        for j in range(2):
+            kernel.task[j] = table.kernels[i].task[j]
+
+
+def measure_peak(int itemsize, int threads, double seconds) -> float:
+    """The best rate of fused multiply-adds seen within ``seconds``, in operations a second."""
+    cdef Py_ssize_t rounds = 20000
+    cdef double best = 0
+    cdef double flops = table.flops_per_round[itemsize == 8] * <double> rounds * threads
+    end = time.perf_counter() + seconds
+    while True:
+        start = time.perf_counter()
+        with nogil:
+            peak_on_threads(table, itemsize, threads, rounds)
+        now = time.perf_counter()
+        best = max(best, flops / (now - start))
+        if now >= end:
+            return best

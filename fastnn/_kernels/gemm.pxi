@@ -1,0 +1,263 @@
+# Matrix multiply, and the linear layer's backward, which is two of them and a sum.
+#
+# C is cut into tasks of whole tiles; a task walks k in blocks short enough for a strip of A
+# to stay in the first cache and a panel of B in the second.  B is read where it lies if its
+# columns lie side by side; it is packed if they do not, or if its rows lie so far apart, in
+# powers of two, that they would fall on each other in the caches.
+
+cdef extern from "gemm_types.h" nogil:
+    const int FN_TILE_ROWS, FN_LANES_32, FN_LANES_64, FN_PARTIAL_IS_FAST
+    void fn_gemm_tile_32(
+        int rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row, Py_ssize_t a_k,
+        const float *b, Py_ssize_t b_k, float *c, Py_ssize_t c_row, const float *bias, int add)
+    void fn_gemm_tile_64(
+        int rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row, Py_ssize_t a_k,
+        const double *b, Py_ssize_t b_k, double *c, Py_ssize_t c_row, const double *bias,
+        int add)
+    void fn_transpose_32(
+        const float *source, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns,
+        float *packed, Py_ssize_t packed_row)
+    void fn_transpose_64(
+        const double *source, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns,
+        double *packed, Py_ssize_t packed_row)
+
+cdef enum:
+    K_BLOCK = 512          # a strip of 8 rows of float is 16 KiB, half of a first-level cache
+    COLUMN_BLOCK = 512     # bytes of a row of B in one task
+    WORTH_SHARING = 131072  # multiply-adds: some microseconds on one core
+    FEW_TASKS = 8
+
+# C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides but C's columns.
+cdef struct Product:
+    Py_ssize_t M, N, K
+    const void *a
+    Py_ssize_t a_row, a_k
+    const void *b
+    Py_ssize_t b_k, b_column
+    void *c
+    const void *bias
+    Py_ssize_t row_block, column_block, tasks
+
+
+cdef inline Py_ssize_t blocks(Py_ssize_t n, Py_ssize_t block) noexcept nogil:
+    return (n + block - 1) // block
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
+    return blocks(n, unit) * unit
+
+
+cdef void divide(Product *p, int itemsize) noexcept nogil:
+    """Choose the blocks of C that are one task each."""
+    cdef Py_ssize_t columns = COLUMN_BLOCK // itemsize
+    p.row_block, p.column_block = max(p.M, 1), columns
+    if <double> p.M * p.N * max(p.K, 1) >= WORTH_SHARING:
+        while p.column_block > columns // 4 and (
+            blocks(p.N, p.column_block) * blocks(p.M, 48) < FEW_TASKS
+        ):
+            p.column_block //= 2
+        p.row_block = blocks(p.M, blocks(FEW_TASKS, blocks(p.N, p.column_block)))
+        p.row_block = min(max(round_up(p.row_block, 24), 48), 480)
+        p.tasks = blocks(p.M, p.row_block) * blocks(p.N, p.column_block)
+    else:
+        p.tasks = p.M > 0 and p.N > 0
+
+
+cdef inline Py_ssize_t k_block(Py_ssize_t K) noexcept nogil:
+    """K in equal parts of at most K_BLOCK."""
+    return max(blocks(K, max(blocks(K, K_BLOCK), 1)), 1)
+
+
+cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
+    return k_block(p.K) * (COLUMN_BLOCK + 128) + 0 * itemsize
+
+
+cdef inline bint must_pack(
+    Product *p, Py_ssize_t rows, Py_ssize_t columns, int itemsize
+) noexcept nogil:
+    cdef int lanes = FN_LANES_32 if itemsize == 4 else FN_LANES_64
+    if p.b_column != 1 and p.N > 1:
+        return True
+    if not FN_PARTIAL_IS_FAST and columns % lanes != 0:
+        return True
+    return p.b_k * itemsize % 2048 == 0 and p.K >= 64 and rows >= 48
+
+
+cdef void pack(
+    Product *p, Py_ssize_t k0, Py_ssize_t depth, Py_ssize_t j0, Py_ssize_t columns,
+    floating *packed
+) noexcept nogil:
+    """Rows k0.. of B's columns j0.. as panels of one tile's width, padded with zeros."""
+    cdef int lanes = FN_LANES_32 if floating is float else FN_LANES_64
+    cdef Py_ssize_t width = 2 * lanes, panels = blocks(columns, width)
+    cdef Py_ssize_t k, j, panel, n
+    cdef const floating *source
+    cdef floating *target
+    if p.b_k == 1 and p.b_column != 1:
+        for panel in range(panels):
+            n = min(width, columns - panel * width)
+            source = <const floating *> p.b + k0 + (j0 + panel * width) * p.b_column
+            target = packed + panel * width * depth
+            if floating is float:
+                fn_transpose_32(source, p.b_column, n, depth, target, width)
+            else:
+                fn_transpose_64(source, p.b_column, n, depth, target, width)
+            for k in range(depth):
+                for j in range(n, width):
+                    target[k * width + j] = 0
+        return
+    for k in range(depth):
+        source = <const floating *> p.b + (k0 + k) * p.b_k + j0 * p.b_column
+        for panel in range(panels):
+            n = min(width, columns - panel * width)
+            target = packed + panel * width * depth + k * width
+            if p.b_column == 1 and n == width:
+                memcpy(target, source + panel * width, width * sizeof(floating))
+                continue
+            for j in range(n):
+                target[j] = source[(panel * width + j) * p.b_column]
+            for j in range(n, width):
+                target[j] = 0
+
+
+cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogil:
+    """One task: a block of rows and columns of C."""
+    cdef Py_ssize_t row_blocks = blocks(p.M, p.row_block)
+    cdef Py_ssize_t i0 = task % row_blocks * p.row_block
+    cdef Py_ssize_t i1 = min(i0 + p.row_block, p.M)
+    cdef Py_ssize_t widest = COLUMN_BLOCK // <Py_ssize_t> sizeof(floating)
+    # A product that is not divided has one task, of any number of column blocks.
+    cdef Py_ssize_t j0 = task // row_blocks * p.column_block
+    cdef Py_ssize_t end = p.N if p.tasks == 1 else min(j0 + p.column_block, p.N)
+    cdef Py_ssize_t k0, depth, block = k_block(p.K)
+    while j0 < end:
+        k0 = 0
+        while k0 == 0 or k0 < p.K:
+            depth = min(block, p.K - k0)
+            multiply_block(p, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
+            k0 += max(depth, 1)
+        j0 += widest
+
+
+cdef void multiply_block(
+    Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1,
+    Py_ssize_t k0, Py_ssize_t depth, floating *scratch
+) noexcept nogil:
+    """Add to rows i0:i1 and columns j0:j1 of C what A's columns k0.. and B's rows k0.. give."""
+    cdef int rows = FN_TILE_ROWS, width = 2 * (
+        FN_LANES_32 if floating is float else FN_LANES_64
+    )
+    cdef Py_ssize_t strip, panel, i, j, b_k = p.b_k
+    cdef const floating *a
+    cdef const floating *b
+    cdef const floating *bias = NULL
+    cdef floating *c
+    cdef bint packed = must_pack(p, i1 - i0, j1 - j0, sizeof(floating))
+    if packed:
+        pack(p, k0, depth, j0, j1 - j0, scratch)
+        b_k = width
+    for strip in range(blocks(i1 - i0, rows)):
+        i = i0 + strip * rows
+        a = <const floating *> p.a + i * p.a_row + k0 * p.a_k
+        for panel in range(blocks(j1 - j0, width)):
+            j = j0 + panel * width
+            c = <floating *> p.c + i * p.N + j
+            b = <const floating *> p.b + k0 * p.b_k + j
+            if packed:
+                b = scratch + panel * width * depth
+            if p.bias != NULL and k0 + depth == p.K:
+                bias = <const floating *> p.bias + j
+            if floating is float:
+                fn_gemm_tile_32(
+                    <int> min(<Py_ssize_t> rows, i1 - i), <int> min(<Py_ssize_t> width, j1 - j),
+                    depth, a, p.a_row, p.a_k, b, b_k, c, p.N, bias, k0 > 0)
+            else:
+                fn_gemm_tile_64(
+                    <int> min(<Py_ssize_t> rows, i1 - i), <int> min(<Py_ssize_t> width, j1 - j),
+                    depth, a, p.a_row, p.a_k, b, b_k, c, p.N, bias, k0 > 0)
+
+
+# --- matmul(a, b, bias, out) and linear(x, W, b, y) -----------------------------------
+
+
+cdef void set_matmul(Call *c, Product *p) noexcept nogil:
+    p.M, p.K, p.N = c.size[0], c.size[1], c.size[2]
+    p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
+    p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
+    p.bias, p.c = c.array[2], c.array[3]
+    divide(p, c.itemsize)
+
+
+cdef void plan_matmul(Call *c) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    c.phases = 1
+    c.tasks[0] = p.tasks
+    c.scratch = packing_bytes(&p, c.itemsize)
+
+
+cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    multiply(&p, task, scratch)
+
+
+# --- linear_backward(dout, x, W, dx, dW, db) ------------------------------------------
+
+
+cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
+    """dx = dout W.T and dW = x.T dout; one that is not wanted has no tasks."""
+    cdef Py_ssize_t N = c.size[0], C = c.size[1], D = c.size[2]
+    dx.M, dx.N, dx.K = N, D, C
+    dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
+    dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
+    dx.c, dx.bias = c.array[3], NULL
+    divide(dx, c.itemsize)
+    if c.array[3] == NULL:
+        dx.tasks = 0
+    dW.M, dW.N, dW.K = D, C, N
+    dW.a, dW.a_row, dW.a_k = c.array[1], c.stride[3], c.stride[2]
+    dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
+    dW.c, dW.bias = c.array[4], NULL
+    divide(dW, c.itemsize)
+    if c.array[4] == NULL:
+        dW.tasks = 0
+
+
+cdef void plan_linear_backward(Call *c) noexcept nogil:
+    cdef Product dx, dW
+    set_linear_backward(c, &dx, &dW)
+    c.phases = 1
+    c.tasks[0] = dx.tasks + dW.tasks + (c.array[5] != NULL)
+    c.scratch = max(packing_bytes(&dx, c.itemsize), packing_bytes(&dW, c.itemsize))
+
+
+cdef void linear_backward(
+    Call *c, int phase, Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    cdef Product dx, dW
+    set_linear_backward(c, &dx, &dW)
+    if task < dx.tasks:
+        multiply(&dx, task, scratch)
+    elif task < dx.tasks + dW.tasks:
+        multiply(&dW, task - dx.tasks, scratch)
+    else:
+        sum_rows(
+            <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0], c.stride[1],
+            <floating *> c.array[5])
+
+
+cdef void sum_rows(
+    const floating *x, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t column,
+    floating *total
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for j in range(columns):
+        total[j] = 0
+    for i in range(rows):
+        if column == 1:
+            for j in range(columns):
+                total[j] += x[i * row + j]
+        else:
+            for j in range(columns):
+                total[j] += x[i * row + j * column]

@@ -1,0 +1,33 @@
+/* gemm.h for float and for double. */
+#ifndef FASTNN_GEMM_TYPES_H
+#define FASTNN_GEMM_TYPES_H
+#include "simd.h"
+
+/* Rows of a tile: 16 sums, 2 columns and a broadcast fill 32 registers with AVX-512 to a good
+ * half, 12 sums fill the 16 registers of the other sets. */
+#if FN_VECTOR_BYTES == 64
+#define FN_TILE_ROWS 8
+#else
+#define FN_TILE_ROWS 6
+#endif
+
+#define T float
+#define V fn_v32
+#define L FN_LANES_32
+#define F(name) name##_32
+#include "gemm.h"
+#undef T
+#undef V
+#undef L
+#undef F
+
+#define T double
+#define V fn_v64
+#define L FN_LANES_64
+#define F(name) name##_64
+#include "gemm.h"
+#undef T
+#undef V
+#undef L
+#undef F
+#endif

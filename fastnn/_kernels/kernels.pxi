@@ -1,0 +1,100 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, binding=False
+# All kernels, compiled once for each instruction set by a shim that includes this file, and
+# handed to the doorway as one table of function pointers in a capsule.
+
+from cpython.pycapsule cimport PyCapsule_New
+from cython cimport floating
+from libc.math cimport INFINITY, fabs, fabsf, log, pow, sqrt, sqrtf
+from libc.string cimport memcpy
+
+from fastnn._kernels.call cimport *
+
+include "gemm.pxi"
+include "activations.pxi"
+include "class_losses.pxi"
+include "real_losses.pxi"
+include "optim.pxi"
+include "gather.pxi"
+include "peak.pxi"
+
+cdef Code kernels[64]
+cdef Table table
+
+
+cdef void add(const char *name, plan_t plan, task_t single, task_t double_) noexcept:
+    kernels[table.count].name = name
+    kernels[table.count].plan = plan
+    kernels[table.count].task[0] = single
+    kernels[table.count].task[1] = double_
+    table.count += 1
+
+
+add("matmul", plan_matmul, <task_t> matmul[float], <task_t> matmul[double])
+add(
+    "linear_backward", plan_linear_backward,
+    <task_t> linear_backward[float], <task_t> linear_backward[double])
+add("relu", plan_elementwise, <task_t> relu[float], <task_t> relu[double])
+add(
+    "relu_backward", plan_elementwise,
+    <task_t> relu_backward[float], <task_t> relu_backward[double])
+add("sigmoid", plan_math, <task_t> sigmoid[float], <task_t> sigmoid[double])
+add(
+    "sigmoid_backward", plan_elementwise,
+    <task_t> sigmoid_backward[float], <task_t> sigmoid_backward[double])
+add("tanh", plan_math, <task_t> tanh[float], <task_t> tanh[double])
+add(
+    "tanh_backward", plan_elementwise,
+    <task_t> tanh_backward[float], <task_t> tanh_backward[double])
+add("softmax", plan_rows, <task_t> softmax[float], <task_t> softmax[double])
+add(
+    "softmax_backward", plan_rows,
+    <task_t> softmax_backward[float], <task_t> softmax_backward[double])
+add(
+    "log_softmax", plan_log_softmax,
+    <task_t> log_softmax[float], <task_t> log_softmax[double])
+add(
+    "log_softmax_backward", plan_rows,
+    <task_t> log_softmax_backward[float], <task_t> log_softmax_backward[double])
+add(
+    "cross_entropy", plan_class_loss,
+    <task_t> cross_entropy[float], <task_t> cross_entropy[double])
+add(
+    "hinge_loss", plan_hinge_loss,
+    <task_t> hinge_loss[float], <task_t> hinge_loss[double])
+add("mse_loss", plan_real_loss, <task_t> mse_loss[float], <task_t> mse_loss[double])
+add("l1_loss", plan_real_loss, <task_t> l1_loss[float], <task_t> l1_loss[double])
+add(
+    "huber_loss", plan_real_loss,
+    <task_t> huber_loss[float], <task_t> huber_loss[double])
+add(
+    "binary_cross_entropy", plan_real_loss,
+    <task_t> binary_cross_entropy[float], <task_t> binary_cross_entropy[double])
+add(
+    "sgd_update", plan_elementwise,
+    <task_t> sgd_update[float], <task_t> sgd_update[double])
+add(
+    "adam_update", plan_elementwise,
+    <task_t> adam_update[float], <task_t> adam_update[double])
+add(
+    "rmsprop_update", plan_elementwise,
+    <task_t> rmsprop_update[float], <task_t> rmsprop_update[double])
+add(
+    "adagrad_update", plan_elementwise,
+    <task_t> adagrad_update[float], <task_t> adagrad_update[double])
+add(
+    "sum_of_squares", plan_sum_of_squares,
+    <task_t> sum_of_squares[float], <task_t> sum_of_squares[double])
+add("scale", plan_elementwise, <task_t> scale[float], <task_t> scale[double])
+add(
+    "clip_value", plan_elementwise,
+    <task_t> clip_value[float], <task_t> clip_value[double])
+add(
+    "gather_rows", plan_gather_rows,
+    <task_t> gather_rows[float], <task_t> gather_rows[double])
+add(
+    "gather_labels", plan_gather_labels,
+    <task_t> gather_labels[float], <task_t> gather_labels[double])
+table.kernels = kernels
+table.peak_rounds = peak_rounds
+table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

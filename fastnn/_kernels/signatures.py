@@ -1,0 +1,205 @@
+"""One row for each kernel: what its arguments are, which the doorway checks on every call.
+
+``role shape`` for an array, ``type default`` for a scalar:
+
+=========  ============================================================================
+in         read; float32 or float64, one of them in the whole call
+matrix     the same with two dimensions, whatever its strides
+target     the same; integers and booleans are converted
+weights    read; any real numbers, finite and not negative, used as float64
+labels     read; any integers, used as int64
+source     read; uint8, float32 or float64
+out        written; ``None`` allocates it, and ``False`` skips it where a ``?`` allows
+out64      the same in float64
+outlabels  the same in int64
+inout      updated in place
+=========  ============================================================================
+
+A letter names a size, which is the same wherever the letter stands, and ``...`` any number
+of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
+optional.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_CLASS_LOSS = {
+    "weight": "weights? C",
+    "sample_weight": "weights? N",
+    "loss": "out?",
+    "dscores": "out? N C",
+}
+_ELEMENTWISE = {"x": "in ...", "out": "out ..."}
+_BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
+
+ROWS: dict[str, dict[str, str]] = {
+    "matmul": {"a": "matrix M K", "b": "matrix K N", "bias": "in? N", "out": "out M N"},
+    "linear": {"x": "matrix N D", "W": "matrix D C", "b": "in? C", "y": "out N C"},
+    "linear_backward": {
+        "dout": "matrix N C",
+        "x": "matrix N D",
+        "W": "matrix D C",
+        "dx": "out? N D",
+        "dW": "out? D C",
+        "db": "out? C",
+    },
+    "relu": _ELEMENTWISE,
+    "relu_backward": {"dout": "in ...", "x": "in ...", "out": "out ..."},
+    "sigmoid": _ELEMENTWISE,
+    "sigmoid_backward": {"dout": "in ...", "y": "in ...", "out": "out ..."},
+    "tanh": _ELEMENTWISE,
+    "tanh_backward": {"dout": "in ...", "y": "in ...", "out": "out ..."},
+    "softmax": _BY_ROWS,
+    "softmax_backward": {"dout": "in ... C+", "y": "in ... C", "out": "out ... C"},
+    "log_softmax": _BY_ROWS,
+    "log_softmax_backward": {"dout": "in ... C+", "y": "in ... C", "out": "out ... C"},
+    "cross_entropy": {"scores": "in N+ C+", "y": "labels N", **_CLASS_LOSS},
+    "hinge_loss": {
+        "scores": "in N+ C+",
+        "y": "labels N",
+        "delta": "float 1.0",
+        **_CLASS_LOSS,
+    },
+    "mse_loss": {
+        "pred": "in N+ ...+",
+        "target": "target N ...",
+        "sample_weight": "weights? N",
+        "loss": "out?",
+        "dpred": "out? N ...",
+    },
+    "l1_loss": {
+        "pred": "in N+ ...+",
+        "target": "target N ...",
+        "sample_weight": "weights? N",
+        "loss": "out?",
+        "dpred": "out? N ...",
+    },
+    "huber_loss": {
+        "pred": "in N+ ...+",
+        "target": "target N ...",
+        "delta": "float 1.0",
+        "sample_weight": "weights? N",
+        "loss": "out?",
+        "dpred": "out? N ...",
+    },
+    "binary_cross_entropy": {
+        "logits": "in N+ ...+",
+        "target": "target N ...",
+        "sample_weight": "weights? N",
+        "loss": "out?",
+        "dlogits": "out? N ...",
+    },
+    "sgd_update": {
+        "w": "inout ...",
+        "g": "in ...",
+        "lr": "float",
+        "momentum": "float 0.0",
+        "nesterov": "bool False",
+        "weight_decay": "float 0.0",
+        "velocity": "inout? ...",
+    },
+    "adam_update": {
+        "w": "inout ...",
+        "g": "in ...",
+        "m": "inout ...",
+        "v": "inout ...",
+        "step": "int",
+        "lr": "float",
+        "beta1": "float 0.9",
+        "beta2": "float 0.999",
+        "eps": "float 1e-8",
+        "weight_decay": "float 0.0",
+        "decoupled": "bool False",
+    },
+    "rmsprop_update": {
+        "w": "inout ...",
+        "g": "in ...",
+        "v": "inout ...",
+        "lr": "float",
+        "alpha": "float 0.99",
+        "eps": "float 1e-8",
+        "weight_decay": "float 0.0",
+        "momentum": "float 0.0",
+        "velocity": "inout? ...",
+    },
+    "adagrad_update": {
+        "w": "inout ...",
+        "g": "in ...",
+        "s": "inout ...",
+        "lr": "float",
+        "eps": "float 1e-10",
+        "weight_decay": "float 0.0",
+    },
+    "sum_of_squares": {"x": "in ...", "out": "out64"},
+    "scale": {"x": "inout ...", "factor": "float"},
+    "clip_value": {"x": "inout ...", "limit": "float"},
+    "gather_rows": {
+        "source": "source R ...",
+        "indices": "labels n",
+        "scale": "float 1.0",
+        "shift": "float 0.0",
+        "out": "out n ...",
+    },
+    "gather_labels": {"y": "labels R", "indices": "labels n", "out": "outlabels n"},
+}
+
+# Rows that another kernel's code serves under names of their own.
+SERVED_BY = {"linear": "matmul"}
+
+# Kernels that read an element before they write its place: an output may be an input.
+IN_PLACE = frozenset(ROWS) - {
+    "matmul",
+    "linear",
+    "linear_backward",
+    "sum_of_squares",
+    "gather_rows",
+    "gather_labels",
+}
+
+# An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.
+NEEDED_WITH = {
+    ("sgd_update", "velocity"): "momentum",
+    ("rmsprop_update", "velocity"): "momentum",
+}
+
+SCALARS = ("float", "int", "bool")
+OUTPUTS = ("out", "out64", "outlabels")
+WRITTEN = (*OUTPUTS, "inout")
+
+
+class Argument(NamedTuple):
+    """One argument of a row, taken apart."""
+
+    name: str
+    role: str
+    optional: bool
+    dims: tuple[str, ...]
+    not_empty: tuple[bool, ...]
+    default: float | None
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.role in SCALARS
+
+    @property
+    def is_output(self) -> bool:
+        return self.role in OUTPUTS
+
+
+def parse(row: dict[str, str]) -> tuple[Argument, ...]:
+    """Take a row apart."""
+    arguments = []
+    for name, spec in row.items():
+        role, *rest = spec.split()
+        optional, role = role.endswith("?"), role.rstrip("?")
+        if role in SCALARS:
+            default = None
+            if rest:
+                default = float(rest[0] == "True") if role == "bool" else float(rest[0])
+            arguments.append(Argument(name, role, bool(rest), (), (), default))
+        else:
+            dims = tuple(dim.rstrip("+") for dim in rest)
+            not_empty = tuple(dim.endswith("+") for dim in rest)
+            arguments.append(Argument(name, role, optional, dims, not_empty, None))
+    return tuple(arguments)

@@ -1,0 +1,183 @@
+/* Vectors for every instruction set: one set of names, as wide as the build allows.
+ *
+ * The same sources are compiled once for each instruction set with that set's flags; this
+ * header turns the flags into two vector types (float and double), their number of
+ * lanes, loads and stores of whole and of partial vectors, and one fused multiply-add.
+ * A fused multiply-add appears nowhere but here: the build says -ffp-contract=off.
+ * A compiler without GNU vectors gets one-lane "vectors", which are plain scalars.
+ */
+#ifndef FASTNN_SIMD_H
+#define FASTNN_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define FN_INLINE static inline __attribute__((always_inline, unused))
+#define FN_UNROLL _Pragma("GCC unroll 16")
+#else
+#define FN_INLINE static inline
+#define FN_UNROLL
+#endif
+
+#if !defined(__GNUC__)
+#define FN_VECTOR_BYTES 0
+#elif defined(__AVX512F__)
+#define FN_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define FN_VECTOR_BYTES 32
+#else
+#define FN_VECTOR_BYTES 16
+#endif
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__) && FN_VECTOR_BYTES
+#include <arm_neon.h>
+#endif
+
+#if FN_VECTOR_BYTES
+typedef float fn_v32 __attribute__((vector_size(FN_VECTOR_BYTES)));
+typedef double fn_v64 __attribute__((vector_size(FN_VECTOR_BYTES)));
+typedef int32_t fn_i32 __attribute__((vector_size(FN_VECTOR_BYTES)));
+typedef int64_t fn_i64 __attribute__((vector_size(FN_VECTOR_BYTES)));
+/* The same in memory: aligned as one element is, and allowed to alias the array. */
+typedef float fn_m32 __attribute__((vector_size(FN_VECTOR_BYTES), aligned(4), may_alias));
+typedef double fn_m64 __attribute__((vector_size(FN_VECTOR_BYTES), aligned(8), may_alias));
+#define FN_LANES_32 (FN_VECTOR_BYTES / 4)
+#define FN_LANES_64 (FN_VECTOR_BYTES / 8)
+#define FN_SPLAT_32(x) ((fn_v32){0} + (x))
+#define FN_SPLAT_64(x) ((fn_v64){0} + (x))
+#else
+typedef float fn_v32, fn_m32;
+typedef double fn_v64, fn_m64;
+#define FN_LANES_32 1
+#define FN_LANES_64 1
+#define FN_SPLAT_32(x) (x)
+#define FN_SPLAT_64(x) (x)
+#endif
+
+FN_INLINE fn_v32 fn_load_32(const float *p) { return *(const fn_m32 *)p; }
+FN_INLINE fn_v64 fn_load_64(const double *p) { return *(const fn_m64 *)p; }
+FN_INLINE void fn_store_32(float *p, fn_v32 v) { *(fn_m32 *)p = v; }
+FN_INLINE void fn_store_64(double *p, fn_v64 v) { *(fn_m64 *)p = v; }
+
+/* a * b + c, rounded once where the instruction set can. */
+#if defined(__AVX512F__)
+FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) { return _mm512_fmadd_ps(a, b, c); }
+FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return _mm512_fmadd_pd(a, b, c); }
+#elif defined(__AVX2__)
+FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) { return _mm256_fmadd_ps(a, b, c); }
+FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return _mm256_fmadd_pd(a, b, c); }
+#elif defined(__aarch64__) && FN_VECTOR_BYTES
+FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) {
+    return (fn_v32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) {
+    return (fn_v64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+#else
+FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) { return a * b + c; }
+FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return a * b + c; }
+#endif
+
+/* The first n lanes of a vector, 0 < n <= lanes; the others load as zero and are not stored.
+ * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one. */
+#if defined(__AVX512F__)
+#define FN_PARTIAL_IS_FAST 1
+#define FN_MASK(n) ((uint32_t)((1ull << (n)) - 1))
+FN_INLINE fn_v32 fn_load_part_32(const float *p, int n) {
+    return _mm512_maskz_loadu_ps((__mmask16)FN_MASK(n), p);
+}
+FN_INLINE fn_v64 fn_load_part_64(const double *p, int n) {
+    return _mm512_maskz_loadu_pd((__mmask8)FN_MASK(n), p);
+}
+FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)FN_MASK(n), v);
+}
+FN_INLINE void fn_store_part_64(double *p, fn_v64 v, int n) {
+    _mm512_mask_storeu_pd(p, (__mmask8)FN_MASK(n), v);
+}
+#elif defined(__AVX2__)
+#define FN_PARTIAL_IS_FAST 1
+FN_INLINE __m256i fn_mask_32(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+FN_INLINE __m256i fn_mask_64(int n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+FN_INLINE fn_v32 fn_load_part_32(const float *p, int n) {
+    return _mm256_maskload_ps(p, fn_mask_32(n));
+}
+FN_INLINE fn_v64 fn_load_part_64(const double *p, int n) {
+    return _mm256_maskload_pd(p, fn_mask_64(n));
+}
+FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
+    _mm256_maskstore_ps(p, fn_mask_32(n), v);
+}
+FN_INLINE void fn_store_part_64(double *p, fn_v64 v, int n) {
+    _mm256_maskstore_pd(p, fn_mask_64(n), v);
+}
+#else
+#define FN_PARTIAL_IS_FAST 0
+FN_INLINE fn_v32 fn_load_part_32(const float *p, int n) {
+    fn_v32 v = FN_SPLAT_32(0.0f);
+    memcpy(&v, p, (size_t)n * sizeof(float));
+    return v;
+}
+FN_INLINE fn_v64 fn_load_part_64(const double *p, int n) {
+    fn_v64 v = FN_SPLAT_64(0.0);
+    memcpy(&v, p, (size_t)n * sizeof(double));
+    return v;
+}
+FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
+    memcpy(p, &v, (size_t)n * sizeof(float));
+}
+FN_INLINE void fn_store_part_64(double *p, fn_v64 v, int n) {
+    memcpy(p, &v, (size_t)n * sizeof(double));
+}
+#endif
+
+/* Two steps of a transpose: of the pair (a, b), the vector that keeps a's lanes j without bit s and
+ * takes b's lane j - s elsewhere, and its counterpart.  A constant s makes one permutation. */
+#if FN_VECTOR_BYTES
+#define FN_LOW_LANE(L, s, j) (((j) & (s)) ? (L) + (j) - (s) : (j))
+#define FN_HIGH_LANE(L, s, j) (((j) & (s)) ? (L) + (j) : ((j) + (s)) % (L))
+#define FN_EACH_2(M, L, s) M(L, s, 0), M(L, s, 1)
+#define FN_EACH_4(M, L, s) FN_EACH_2(M, L, s), M(L, s, 2), M(L, s, 3)
+#define FN_EACH_8(M, L, s) FN_EACH_4(M, L, s), M(L, s, 4), M(L, s, 5), M(L, s, 6), M(L, s, 7)
+#define FN_EACH_16(M, L, s) \
+    FN_EACH_8(M, L, s), M(L, s, 8), M(L, s, 9), M(L, s, 10), M(L, s, 11), M(L, s, 12), \
+    M(L, s, 13), M(L, s, 14), M(L, s, 15)
+#if FN_VECTOR_BYTES == 64
+#define FN_EACH_LANE_32 FN_EACH_16
+#define FN_EACH_LANE_64 FN_EACH_8
+#elif FN_VECTOR_BYTES == 32
+#define FN_EACH_LANE_32 FN_EACH_8
+#define FN_EACH_LANE_64 FN_EACH_4
+#else
+#define FN_EACH_LANE_32 FN_EACH_4
+#define FN_EACH_LANE_64 FN_EACH_2
+#endif
+#if defined(__clang__)
+#define FN_SHUFFLE(I, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FN_SHUFFLE(I, a, b, ...) __builtin_shuffle(a, b, (I){__VA_ARGS__})
+#endif
+#define FN_SWAP(NAME, V, I, LANES, EACH, LANE) \
+    FN_INLINE V NAME(V a, V b, const int s) { \
+        switch (s) { \
+            case 1: return FN_SHUFFLE(I, a, b, EACH(LANE, LANES, 1)); \
+            case 2: return FN_SHUFFLE(I, a, b, EACH(LANE, LANES, 2)); \
+            case 4: return FN_SHUFFLE(I, a, b, EACH(LANE, LANES, 4)); \
+            default: return FN_SHUFFLE(I, a, b, EACH(LANE, LANES, 8)); \
+        } \
+    }
+FN_SWAP(fn_swap_low_32, fn_v32, fn_i32, FN_LANES_32, FN_EACH_LANE_32, FN_LOW_LANE)
+FN_SWAP(fn_swap_high_32, fn_v32, fn_i32, FN_LANES_32, FN_EACH_LANE_32, FN_HIGH_LANE)
+FN_SWAP(fn_swap_low_64, fn_v64, fn_i64, FN_LANES_64, FN_EACH_LANE_64, FN_LOW_LANE)
+FN_SWAP(fn_swap_high_64, fn_v64, fn_i64, FN_LANES_64, FN_EACH_LANE_64, FN_HIGH_LANE)
+#endif
+
+#endif
