@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastnn import runtime
+from fastnn import _kernels, runtime
 
 if TYPE_CHECKING:
     from fastnn.cli.runfolder import RunFolder
@@ -56,17 +56,13 @@ class Report:
     ) -> None:
         """Time, machine and test accuracy."""
         seconds = float(history["seconds"].sum())
-        speed = samples * len(history) / seconds
+        speed = f"{samples * len(history) / seconds:,.0f} samples/s"
+        epochs = _number(len(history), "epoch")
         self._line(
-            "training",
-            f"{settings.optimizer}, {len(history)} epochs in {seconds:.2f} s, "
-            f"{speed:,.0f} samples/s",
+            "training", f"{settings.optimizer}, {epochs} in {seconds:.2f} s, {speed}"
         )
-        threads = runtime.get_num_threads()
-        self._line(
-            "machine",
-            f"{runtime.isa()}, {threads} thread{'s' if threads > 1 else ''}",
-        )
+        threads = _number(runtime.get_num_threads(), "thread")
+        self._line("machine", f"{_kernels.isa}, {threads}")
         self._line("test", accuracy_and_loss(test, test_samples))
 
     def written(self, folder: RunFolder, drawn: bool) -> None:
@@ -85,3 +81,7 @@ def accuracy_and_loss(result: dict[str, float], samples: int) -> str:
         f"accuracy {result['accuracy']:.2%} ({right} of {samples}), "
         f"loss {result['loss']:.4f}"
     ).replace("%", " %")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastnn import _kernels as k
 from fastnn import serialize
+from fastnn.cli.runfolder import RunFolder
 
 if TYPE_CHECKING:
     from fastnn.layers.module import Module
@@ -45,7 +46,9 @@ class SavedModel:
         """
         file = Path(path)
         if file.is_dir():
-            file = file / "model.safetensors"
+            run = RunFolder(file)
+            # A run that was killed has no model yet, but its checkpoint holds one.
+            file = run.model if run.model.exists() else run.checkpoint
         model = serialize.load(file)
         stored = serialize.load_metadata(file)
         try:

@@ -79,8 +79,9 @@ class Settings:
         try:
             settings = cls(**json.loads(content))
             for field in fields(cls):
-                value, kind = getattr(settings, field.name), type(field.default)
-                if type(value) not in (kind, {float: int}.get(kind)):
+                value, usual = getattr(settings, field.name), field.default
+                number = isinstance(usual, float) and type(value) is int
+                if type(value) is not type(usual) and not number:
                     raise ValueError(f"{field.name} is {value!r}")
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -103,11 +103,7 @@ def _train(
     report = Report(quiet=args.quiet)
     report.beginning(settings, parts, trainer.model)
     metadata = _metadata(trainer, parts, settings)
-
-    def save() -> None:
-        trainer.save(folder.checkpoint, metadata)
-        serialize.save(trainer.model, folder.model, metadata)
-
+    checkpoint = _FirstCheckpoint(folder.checkpoint, 1, metadata)
     progress = not (args.quiet or args.no_progress) and _is_terminal()
     try:
         history = trainer.fit(
@@ -117,17 +113,16 @@ def _train(
             batch_size=settings.batch_size,
             seed=settings.seed,
             validation_data=parts.validation,
-            callbacks=[_Beginning(save), Checkpoint(folder.checkpoint, 1, metadata)],
+            callbacks=[checkpoint],
             progress=progress,
         )
     except KeyboardInterrupt:
         with _uninterrupted():
-            return _interrupted(trainer, folder, save)
-    except FloatingPointError as error:
-        if trainer.run is not None:
-            trainer.run.history.to_csv(folder.history)
-        raise FloatingPointError(f"{error}; try a smaller --lr") from None
-    save()
+            return _interrupted(trainer, folder, metadata)
+    except FloatingPointError:
+        trainer.run.history.to_csv(folder.history)
+        raise
+    serialize.save(trainer.model, folder.model, metadata)
     history.to_csv(folder.history)
     test = trainer.evaluate(parts.whole.x_test, parts.whole.y_test)
     drawn = _draw(history, settings, folder)
@@ -136,23 +131,22 @@ def _train(
     return 0
 
 
-class _Beginning:
-    """A callback that makes the folder resumable before the first epoch is whole."""
-
-    def __init__(self, save: Callable[[], None]) -> None:
-        self._save = save
+class _FirstCheckpoint(Checkpoint):
+    """A Checkpoint that makes the folder resumable before the first epoch is whole."""
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Save, also what a resumed run begins with."""
-        self._save()
+        """Save what a new run begins with; a resumed one has its checkpoint."""
+        if trainer.run.step == 0:
+            trainer.save(self.path, self.metadata)
 
 
-def _interrupted(trainer: Trainer, folder: RunFolder, save: Callable[[], None]) -> int:
-    if trainer.run is None:
+def _interrupted(trainer: Trainer, folder: RunFolder, metadata: dict[str, Any]) -> int:
+    if not folder.checkpoint.exists():
         folder.abandon()
         print("fastnn train: interrupted before it began", file=sys.stderr)
         return 130
-    save()
+    trainer.save(folder.checkpoint, metadata)
+    serialize.save(trainer.model, folder.model, metadata)
     trainer.run.history.to_csv(folder.history)
     print(
         f"fastnn train: interrupted in epoch {trainer.run.epoch + 1} of "
