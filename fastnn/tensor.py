@@ -2,8 +2,8 @@
 
 A Tensor answers NumPy's own functions (``__array_ufunc__``, ``__array_function__``), so
 plain NumPy code builds the computational graph: ``np.maximum(0, X @ W1) @ W2``.  Each
-node keeps the op that made it and the op's arguments, nothing keeps a node's consumers:
-the graph has no reference cycles and is freed as soon as its result is.
+node keeps the op that made it and the op's arguments; nothing keeps a node's consumers,
+so the graph has no reference cycles and is freed as soon as its result is.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _serial = itertools.count(1)
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Record nothing in this thread: a context manager, and a decorator ``@no_grad()``.
+    """Build no graph in this thread: a context manager, and a decorator.
 
-    Tensors computed inside need no gradient, and their inputs are freed at once.
+    Tensors computed inside need no gradient and keep nothing alive.
     """
     before = _mode.recording
     _mode.recording = False
@@ -255,6 +255,11 @@ class Tensor(Operators):
         if method == "__call__" and not kwargs:
             op = ops.UFUNCS.get(ufunc)
             if op is not None:
+                if not _SEQUENCES.isdisjoint(map(type, inputs)):
+                    inputs = tuple(
+                        np.asarray(each) if type(each) in _SEQUENCES else each
+                        for each in inputs
+                    )
                 return record(op, inputs)
             if ufunc in ops.UNDIFFERENTIATED:
                 return ufunc(*_values(inputs))
@@ -278,6 +283,9 @@ class Tensor(Operators):
             return func(*_values(args), **plain)
         module = func.__module__.replace("numpy", "np", 1)
         raise _unsupported(f"{module}.{func.__name__}")
+
+
+_SEQUENCES = frozenset({list, tuple})
 
 
 def _values(args: Iterable[Any]) -> list[Any]:

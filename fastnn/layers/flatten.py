@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+from fastnn import ops
 from fastnn.layers.module import Module
 from fastnn.layers.registry import register
-from fastnn.tensor import Tensor
+from fastnn.tensor import Tensor, record
 
 
 @register
@@ -13,4 +16,4 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, ...) -> (N, product of the rest)."""
-        return x.reshape(len(x), -1)
+        return record(ops.reshape, (x, (len(x), math.prod(x.shape[1:]))))

@@ -212,7 +212,8 @@ class Module:
         scores = self.scores(X, batch_size)
         if scores.ndim == 2 and scores.shape[1] == 1:
             return scores[:, 0]
-        return np.argmax(scores, axis=-1).astype(np.int64, copy=False)
+        classes: npt.NDArray[Any] = np.argmax(scores, axis=-1)
+        return classes.astype(np.int64, copy=False)
 
     def predict_proba(
         self, X: npt.ArrayLike, batch_size: int = 1024
@@ -230,7 +231,8 @@ class Module:
                 "predict_proba wants a model with 2 or more output columns, got 1: for "
                 "a logit, apply the sigmoid to scores(X)"
             )
-        return k.softmax(scores)
+        probabilities: npt.NDArray[Any] = k.softmax(scores)
+        return probabilities
 
     def summary(self) -> str:
         """A table of the parameters, with the total of their numbers and bytes."""

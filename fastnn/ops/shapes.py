@@ -10,7 +10,9 @@ from fastnn.ops.op import Op
 
 
 def _transpose_backward(g: Any, y: Any, x: Any, axes: Any) -> Any:
-    return np.transpose(g, None if axes is None else np.argsort(axes))
+    if axes is None:
+        return np.transpose(g)
+    return np.transpose(g, np.argsort([axis % x.ndim for axis in axes]))
 
 
 def _is_basic(index: Any) -> bool:
