@@ -16,6 +16,7 @@ __all__ = [
     "Batches",
     "input_rows",
     "label_rows",
+    "real_array",
     "sample_weights",
     "target_rows",
     "whole_number_rows",
@@ -86,7 +87,7 @@ def input_rows(X: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
         TypeError: if X does not hold real numbers, or hides some under a mask.
         ValueError: if X is empty, has no rows, or is not finite in ``dtype``.
     """
-    rows = _real_array(X, name)
+    rows = real_array(X, name)
     if rows.ndim < 2:
         raise ValueError(
             f"{name}: shape {rows.shape} has no rows; samples come as (N, features), "
@@ -103,7 +104,7 @@ def label_rows(y: Any, name: str, n: int, classes: int) -> np.ndarray:
         TypeError: if y does not hold integers.
         ValueError: if y is not of shape (n,), or for an index outside [0, classes).
     """
-    rows = _real_array(y, name)
+    rows = real_array(y, name)
     if rows.dtype.kind not in "biu":
         raise TypeError(
             f"{name}: class labels must be integers, got {rows.dtype} "
@@ -127,7 +128,7 @@ def label_rows(y: Any, name: str, n: int, classes: int) -> np.ndarray:
 
 def whole_number_rows(y: Any, name: str, n: int) -> np.ndarray:
     """Whole numbers y (n, ...) of any meaning, as int64."""
-    rows = _real_array(y, name)
+    rows = real_array(y, name)
     _same_length(rows, name, n)
     return rows.astype(np.int64, order="C")
 
@@ -149,7 +150,7 @@ def target_rows(
         TypeError: if y does not hold real numbers.
         ValueError: for another shape, a value out of bounds, NaN or infinity.
     """
-    rows = _real_array(y, name)
+    rows = real_array(y, name)
     _same_length(rows, name, n)
     if row_shape is not None:
         if row_shape == (1,) and rows.ndim == 1:
@@ -173,7 +174,7 @@ def sample_weights(weight: Any, n: int) -> np.ndarray:
         TypeError: if they are not real numbers.
         ValueError: for another shape, one that is negative or not finite, or all zero.
     """
-    rows = _real_array(weight, "sample_weight")
+    rows = real_array(weight, "sample_weight")
     if rows.shape != (n,):
         raise ValueError(
             f"sample_weight: wanted shape ({n},), one weight a row of X, "
@@ -191,7 +192,8 @@ def sample_weights(weight: Any, n: int) -> np.ndarray:
     return rows
 
 
-def _real_array(value: Any, name: str) -> np.ndarray:
+def real_array(value: Any, name: str) -> np.ndarray:
+    """``value`` as an array, or a TypeError if it holds anything but real numbers."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: a masked array is not supported; fill its gaps")
     array = np.asarray(value)

@@ -154,7 +154,10 @@ def build_model(
         name: array for name, array in tensors.items() if not name.startswith(_STATE)
     }
     with explaining(path):
-        model = registry.build(header["architecture"], header["dtype"])
+        dtype = header["dtype"]
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"its dtype is {dtype!r}, neither float32 nor float64")
+        model = registry.build(header["architecture"], dtype)
         model.load_state_dict(weights)
     return model
 
@@ -252,4 +255,5 @@ def explaining(path: StrPath) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise damaged(path, f"{kind}{error}") from error

@@ -1,0 +1,171 @@
+"""Gradient descent as one function: the textbook's loop around a function of yours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn.batches import real_array
+from fastnn.run import whole
+from fastnn.tensor import Tensor
+
+__all__ = ["GradientDescentResult", "gradient_descent"]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class GradientDescentResult(NamedTuple):
+    """Where gradient descent has come to.
+
+    Attributes:
+        w: the final weights, in the shape of w0.
+        iterations: how many steps were made.
+        converged: whether the last step was small enough, not only the last allowed.
+        steps: float64 (iterations,), sum|W - W_old| of each step.
+        losses: float64 (iterations,), f(W_old) of each step; None for a function that
+            gives the gradient alone.
+    """
+
+    w: Array
+    iterations: int
+    converged: bool
+    steps: Array
+    losses: Array | None
+
+
+def gradient_descent(
+    f: Callable[..., Any],
+    w0: npt.ArrayLike,
+    lr: float,
+    goal: float,
+    max_iter: int,
+    batch_size: int | None = None,
+    *,
+    X: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
+    seed: int = 0,
+) -> GradientDescentResult:
+    """Repeat W = W_old - lr * gradient until sum|W - W_old| <= goal.
+
+    Without data, ``f(w)`` is a loss: it gets the weights as a Tensor and returns a
+    scalar Tensor, whose gradient comes from the graph.  With data, ``f(X, W)`` is the
+    gradient: it gets arrays and returns an array, as the lecture's ``eval_gradient``::
+
+        gradient_descent(lambda w: np.sum((w - 3) * (w - 3)), [0.0], 0.1, 1e-6, 1000)
+        gradient_descent(eval_gradient, W0, 0.1, 1e-6, 1000, batch_size=32, X=X)
+
+    Args:
+        f: the loss, or with X its gradient.
+        w0: the weights to begin with, of any shape; float32 stays float32, whole
+            numbers become float64.  Never modified.
+        lr: learning rate, positive.
+        goal: at least 0.
+        max_iter: how many steps to make at most, at least 1.
+        batch_size: give ``f`` that many samples of X a step, drawn anew each time,
+            without repetition (Robbins, Monro, 1951); None gives it all of X.
+        X: samples along the first axis; or a tuple of arrays, such as (X, y), of which
+            the same samples are drawn and given to ``f`` as a tuple.
+        seed: of the drawing, a non-negative int.
+
+    Raises:
+        TypeError, ValueError: naming the argument, also when ``f`` returns something
+            else than it should.
+        FloatingPointError: naming the iteration, when loss, gradient or weights are no
+            longer finite.
+    """
+    _check_positive("lr", lr)
+    if not goal >= 0:
+        raise ValueError(f"goal must be at least 0, got {goal}")
+    whole("max_iter", max_iter, 1)
+    w = real_array(w0, "w0")
+    w = w.astype(np.result_type(w.dtype, np.float32))
+    gradient_at = _of_loss(f) if X is None else _of_data(f, X, batch_size, seed)
+    if X is None and batch_size is not None:
+        raise ValueError("batch_size wants X, the samples to draw from")
+
+    steps: list[float] = []
+    losses: list[float] = []
+    converged = False
+    while not converged and len(steps) < max_iter:
+        loss, gradient = gradient_at(w)
+        # An overflow is reported below, as an error that names the iteration.
+        with np.errstate(over="ignore", invalid="ignore"):
+            w_old, w = w, w - (lr * gradient).astype(w.dtype, copy=False)
+            steps.append(float(np.abs(w - w_old).sum(dtype=np.float64)))
+        if loss is not None:
+            losses.append(loss)
+        for what, value in (("loss", loss), ("step", steps[-1])):
+            if value is not None and not math.isfinite(value):
+                raise FloatingPointError(
+                    f"the {what} is {value} at iteration {len(steps)}; "
+                    "a lower learning rate may help"
+                )
+        converged = steps[-1] <= goal
+    return GradientDescentResult(
+        w, len(steps), converged, np.array(steps), np.array(losses) if losses else None
+    )
+
+
+Gradient: TypeAlias = Callable[[Array], "tuple[float | None, Array]"]
+
+
+def _of_loss(f: Callable[..., Any]) -> Gradient:
+    """Loss and gradient of f(w), by the graph."""
+
+    def gradient_at(w: Array) -> tuple[float, Array]:
+        weights = Tensor(w, requires_grad=True)
+        loss = f(weights)
+        if not isinstance(loss, Tensor) or loss.size != 1:
+            raise TypeError(f"f(w) must return a scalar Tensor, got {loss!r}")
+        if not loss.requires_grad:
+            raise ValueError("f(w) must depend on w: the Tensor it returned does not")
+        loss.backward()
+        if weights.grad is None:
+            raise ValueError("f(w) must depend on w: its gradient did not reach it")
+        return loss.item(), weights.grad
+
+    return gradient_at
+
+
+def _of_data(
+    eval_gradient: Callable[..., Any], X: Any, batch_size: int | None, seed: int
+) -> Gradient:
+    """The gradient that eval_gradient(X, W) gives, of all samples or of some."""
+    several = isinstance(X, tuple)
+    arrays = [np.asarray(each) for each in (X if several else (X,))]
+    lengths = {len(each) if each.ndim else 0 for each in arrays}
+    if len(lengths) != 1 or lengths == {0}:
+        raise ValueError(
+            "X must hold samples along the first axis, as many in each of its arrays; "
+            f"got shapes {', '.join(str(each.shape) for each in arrays)}"
+        )
+    n = lengths.pop()
+    size = whole("batch_size", batch_size, 1)
+    if size is not None and size > n:
+        raise ValueError(f"batch_size must be at most the {n} samples of X, got {size}")
+    whole("seed", seed, 0)
+    rng = np.random.default_rng(seed)
+
+    def gradient_at(w: Array) -> tuple[None, Array]:
+        sample = arrays
+        if size is not None:
+            chosen = rng.choice(n, size, replace=False, shuffle=False)
+            sample = [each[chosen] for each in arrays]
+        gradient = eval_gradient(tuple(sample) if several else sample[0], w)
+        gradient = real_array(gradient, "the gradient f(X, W)")
+        if gradient.shape != w.shape:
+            raise ValueError(
+                f"f(X, W) must return a gradient of W's shape {w.shape}, "
+                f"got {gradient.shape}"
+            )
+        return None, gradient
+
+    return gradient_at
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
