@@ -63,17 +63,17 @@ def _versions() -> Row:
 
 def _row(case: Benchmark, dtype: str, number: int, limits: Row) -> Row:
     """One measured pair; limits are re-measured close to it, as the clock drifts."""
-    from fastnn import _kernels as k
+    from fastnn.runtime import peak_gflops
 
     from .measure import interleaved, prepared, threads
 
     with threads(number):
         calls = prepared(case, np.dtype(dtype))
         if case.kernel == "matmul":
-            limits["peak"] = k.peak_gflops(threads=number, dtype=dtype)
+            limits["peak"] = peak_gflops(number, dtype)
         fastnn, numpy = interleaved(calls, SECONDS)
         if case.kernel == "matmul":
-            again = k.peak_gflops(threads=number, dtype=dtype)
+            again = peak_gflops(number, dtype)
             limits["peak"] = max(limits["peak"], again)
     row: Row = {
         "kernel": case.kernel,

@@ -116,8 +116,8 @@ def test_two_outputs_in_one_memory_are_refused(case, dtype, rng):
     shapes = [result.shape for result in run(kernel, case, arguments)]
     pool = np.zeros(2000, dtype)
     outs = {
-        name: pool[i : i + int(np.prod(shape))].reshape(shape)
-        for i, (name, shape) in enumerate(zip(case.outputs, shapes, strict=True))
+        name: pool[: int(np.prod(shape))].reshape(shape)
+        for name, shape in zip(case.outputs, shapes, strict=True)
     }
     with pytest.raises(ValueError, match="|".join(case.outputs)):
         kernel(**arguments, **outs)
