@@ -1,4 +1,4 @@
-"""Which of the compiled copies runs: the best that the CPU has, or the one asked for."""
+"""Which compiled copy runs: the best that the CPU has, or the one asked for."""
 
 from __future__ import annotations
 
