@@ -74,7 +74,7 @@ def step(step_size: int, gamma: float = 0.1) -> Schedule:
     Raises:
         ValueError: step_size is below 1 or gamma is not in (0, 1].
     """
-    if step_size != int(step_size) or step_size < 1:
+    if not 1 <= step_size < math.inf or step_size != int(step_size):
         raise ValueError(f"step_size wants an integer of at least 1, got {step_size!r}")
     size = int(step_size)
     _require("gamma", gamma, 0 < gamma <= 1, "in (0, 1]")

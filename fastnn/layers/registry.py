@@ -71,7 +71,7 @@ def create(name: str, config: Any) -> Module:
     Raises:
         ValueError: no class has this name, or the config does not fit it.
     """
-    cls = _classes.get(name)
+    cls = _classes.get(name) if isinstance(name, str) else None
     if cls is None:
         raise ValueError(
             f"no layer is registered as {name!r}; known are {', '.join(_classes)}. A "

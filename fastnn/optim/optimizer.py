@@ -1,10 +1,4 @@
-"""Optimizers: they update parameters in place from their gradients.
-
-``weight_decay`` is the λ of R(W) = λ/2 ΣW²: it adds λW to the gradient of every
-parameter whose ``decay`` is true (AdamW shrinks W directly instead).  Options belong to
-parameter groups, as in PyTorch: pass a list of dicts with ``"params"`` and the options
-that differ from the constructor's.
-"""
+"""What all optimizers share: parameter groups, state, and its saving."""
 
 from __future__ import annotations
 
@@ -74,8 +68,8 @@ class Optimizer:
 
     def _check(self, group: Group) -> None:
         """Raise a ValueError for an option out of its range."""
-        _require("lr", group["lr"], 0, math.inf)
-        _require("weight_decay", group["weight_decay"], 0, math.inf)
+        require("lr", group["lr"], 0, math.inf)
+        require("weight_decay", group["weight_decay"], 0, math.inf)
 
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
@@ -102,7 +96,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        _require("lr", value, 0, math.inf)
+        require("lr", value, 0, math.inf)
         first = self.param_groups[0]["initial_lr"]
         for group in self.param_groups:
             initial = group["initial_lr"]
@@ -148,7 +142,8 @@ class Optimizer:
         """Continue from what :meth:`state_dict` returned; after an error, as before.
 
         Raises:
-            ValueError: groups, options or shapes differ from this optimizer's.
+            ValueError: groups, options or shapes differ from this optimizer's, or an
+                option is out of its range.
         """
         own = self.state_dict()["param_groups"]
         groups = state_dict["param_groups"]
@@ -162,6 +157,8 @@ class Optimizer:
             raise ValueError(
                 "param_groups of the state divide the parameters in another way"
             )
+        for group in groups:
+            self._check(group)
         loaded = []
         for number, parameter in enumerate(self.state):
             state = {}
@@ -181,218 +178,12 @@ class Optimizer:
             self.state[parameter] = state
 
 
-class SGD(Optimizer):
-    """v = momentum v + g;  w -= lr v, or with Nesterov lr (g + momentum v).
-
-    Source: Sutskever, Martens, Dahl, Hinton (2013), in PyTorch's form; g includes
-    weight_decay w.
-
-    Args:
-        params: Tensors, or group dicts.
-        lr: learning rate.
-        momentum: in [0, 1).
-        nesterov: needs a momentum.
-        weight_decay: λ, at least 0.
-    """
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            params,
-            lr=lr,
-            momentum=momentum,
-            nesterov=nesterov,
-            weight_decay=weight_decay,
-        )
-
-    def _check(self, group: Group) -> None:
-        super()._check(group)
-        _require("momentum", group["momentum"], 0, 1)
-        if group["nesterov"] and not group["momentum"]:
-            raise ValueError("nesterov wants a momentum above 0, got 0")
-
-    def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
-        momentum = group["momentum"]
-        k.sgd_update(
-            parameter._data,
-            parameter.grad,
-            group["lr"],
-            momentum,
-            group["nesterov"],
-            _decay(parameter, group),
-            _array(state, "velocity", parameter) if momentum else None,
-        )
-
-
-class Adam(Optimizer):
-    """Adam (Kingma, Ba, 2015), with bias-corrected moments m of g and v of g².
-
-    Args:
-        params: Tensors, or group dicts.
-        lr: learning rate.
-        betas: decay rates of m and v, in [0, 1).
-        eps: added to the root of v, above 0.
-        weight_decay: λ, at least 0; λw is added to g.
-    """
-
-    _decoupled = False
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
-    def _check(self, group: Group) -> None:
-        super()._check(group)
-        if len(group["betas"]) != 2:
-            raise ValueError(f"betas wants two numbers, got {group['betas']!r}")
-        for beta in group["betas"]:
-            _require("betas", beta, 0, 1)
-        _require_positive("eps", group["eps"])
-
-    def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["step"] = step = state.get("step", 0) + 1
-        beta1, beta2 = group["betas"]
-        k.adam_update(
-            parameter._data,
-            parameter.grad,
-            _array(state, "m", parameter),
-            _array(state, "v", parameter),
-            step,
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            _decay(parameter, group),
-            self._decoupled,
-        )
-
-
-class AdamW(Adam):
-    """Adam with decoupled weight decay: w *= 1 - lr λ before the step.
-
-    Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019).
-
-    Args: as :class:`Adam`.
-    """
-
-    _decoupled = True
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
-
-
-class RMSprop(Optimizer):
-    """v = alpha v + (1 - alpha) g²;  w -= lr g / (sqrt(v) + eps).
-
-    Source: Hinton, "Neural networks for machine learning", lecture 6e (2012); momentum
-    as PyTorch's.
-
-    Args:
-        params: Tensors, or group dicts.
-        lr: learning rate.
-        alpha: decay rate of v, in [0, 1).
-        eps: above 0.
-        weight_decay: λ, at least 0; λw is added to g.
-        momentum: in [0, 1).
-    """
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-    ) -> None:
-        super().__init__(
-            params,
-            lr=lr,
-            alpha=alpha,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum=momentum,
-        )
-
-    def _check(self, group: Group) -> None:
-        super()._check(group)
-        _require("alpha", group["alpha"], 0, 1)
-        _require_positive("eps", group["eps"])
-        _require("momentum", group["momentum"], 0, 1)
-
-    def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
-        momentum = group["momentum"]
-        k.rmsprop_update(
-            parameter._data,
-            parameter.grad,
-            _array(state, "v", parameter),
-            group["lr"],
-            group["alpha"],
-            group["eps"],
-            _decay(parameter, group),
-            momentum,
-            _array(state, "velocity", parameter) if momentum else None,
-        )
-
-
-class Adagrad(Optimizer):
-    """s += g²;  w -= lr g / (sqrt(s) + eps)  (Duchi, Hazan, Singer, 2011).
-
-    Args:
-        params: Tensors, or group dicts.
-        lr: learning rate.
-        eps: above 0.
-        weight_decay: λ, at least 0; λw is added to g.
-    """
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-2,
-        eps: float = 1e-10,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
-
-    def _check(self, group: Group) -> None:
-        super()._check(group)
-        _require_positive("eps", group["eps"])
-
-    def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
-        k.adagrad_update(
-            parameter._data,
-            parameter.grad,
-            _array(state, "s", parameter),
-            group["lr"],
-            group["eps"],
-            _decay(parameter, group),
-        )
-
-
-def _decay(parameter: Tensor, group: Group) -> float:
+def decay(parameter: Tensor, group: Group) -> float:
+    """The weight decay of a parameter: none for one that does not decay."""
     return group["weight_decay"] if getattr(parameter, "decay", True) else 0.0
 
 
-def _array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
+def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     """The state array of this name, zeros before the first step."""
     array = state.get(name)
     if array is None:
@@ -400,11 +191,13 @@ def _array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     return array
 
 
-def _require(name: str, value: float, low: float, below: float) -> None:
+def require(name: str, value: float, low: float, below: float) -> None:
+    """Raise a ValueError for an option outside [low, below)."""
     if not low <= value < below:
         raise ValueError(f"{name} wants a number in [{low}, {below}), got {value!r}")
 
 
-def _require_positive(name: str, value: float) -> None:
+def require_positive(name: str, value: float) -> None:
+    """Raise a ValueError for an option that is not above 0 and finite."""
     if not 0 < value < math.inf:
         raise ValueError(f"{name} wants a finite number above 0, got {value!r}")
