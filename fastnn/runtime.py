@@ -5,27 +5,31 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Any
 
 from fastnn import _kernels
 from fastnn._kernels import _doorway
 
 
+def _words(path: str) -> list[str]:
+    """The words of a small file; none where it cannot be read."""
+    try:
+        with open(path) as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
 def _cgroup_quota() -> float | None:
     """The processors that the container may use, or None where it has no limit."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            folder = Path("/sys/fs/cgroup/cpu")
-            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-            period = (folder / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if quota in ("max", "-1"):
+    cgroups = "/sys/fs/cgroup"
+    limit = _words(f"{cgroups}/cpu.max") or [
+        *_words(f"{cgroups}/cpu/cpu.cfs_quota_us"),
+        *_words(f"{cgroups}/cpu/cpu.cfs_period_us"),
+    ]
+    if len(limit) != 2 or not limit[0].isdigit():
         return None
-    return int(quota) / int(period)
+    return int(limit[0]) / int(limit[1])
 
 
 def _processors() -> int:

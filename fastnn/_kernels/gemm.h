@@ -10,11 +10,13 @@
  */
 
 /* One tile, C = A B (+ C) (+ bias), for `rows` rows and `vectors` vectors of columns, of which
- * the last holds `part` columns when `partial`.  The first three are constants once inlined. */
+ * the last holds `part` columns when `partial`; with `keep`, B's columns are packed on the way,
+ * for the tiles below, while the multiply-adds hide the time that it takes to fetch them.
+ * Whether and how many are constants once inlined. */
 FN_INLINE void F(fn_tile)(
-    const int rows, const int vectors, const int partial, int part, ptrdiff_t K,
-    const T *a, ptrdiff_t a_row, ptrdiff_t a_k, const T *b, ptrdiff_t b_k,
-    T *c, ptrdiff_t c_row, const T *bias, int add)
+    const int rows, const int vectors, const int partial, const int keep, int part,
+    ptrdiff_t K, const T *a, ptrdiff_t a_row, ptrdiff_t a_k, const T *b, ptrdiff_t b_k,
+    T *c, ptrdiff_t c_row, const T *bias, int add, T *packed)
 {
     V sum[FN_TILE_ROWS][2];
     FN_UNROLL for (int i = 0; i < rows; i++)
@@ -23,9 +25,14 @@ FN_INLINE void F(fn_tile)(
 
     for (ptrdiff_t k = 0; k < K; k++) {
         V columns[2];
-        FN_UNROLL for (int j = 0; j < vectors; j++)
-            columns[j] = (FN_PARTIAL_IS_FAST && partial && j == vectors - 1)
+        FN_UNROLL for (int j = 0; j < vectors; j++) {
+            columns[j] = ((FN_PARTIAL_IS_FAST || keep) && partial && j == vectors - 1)
                 ? F(fn_load_part)(b + j * L, part) : F(fn_load)(b + j * L);
+            if (keep) {
+                F(fn_store)(packed + j * L, columns[j]);
+                FN_PREFETCH(b + FN_AHEAD * b_k + j * L);
+            }
+        }
         FN_UNROLL for (int i = 0; i < rows; i++) {
             const V x = F(FN_SPLAT)(a[i * a_row]);
             FN_UNROLL for (int j = 0; j < vectors; j++)
@@ -33,6 +40,8 @@ FN_INLINE void F(fn_tile)(
         }
         a += a_k;
         b += b_k;
+        if (keep)
+            packed += 2 * L;
     }
 
     FN_UNROLL for (int j = 0; j < vectors; j++) {
@@ -54,24 +63,36 @@ FN_INLINE void F(fn_tile)(
     }
 }
 
-/* The tile with `rows` up to FN_TILE_ROWS and `columns` up to 2 L, each known only now. */
+/* The tile with `rows` up to FN_TILE_ROWS and `columns` up to 2 L, each known only now.  With
+ * `packed`, which takes all the rows of a tile, B is packed on the way. */
 static void F(fn_gemm_tile)(
     int rows, int columns, ptrdiff_t K, const T *a, ptrdiff_t a_row, ptrdiff_t a_k,
-    const T *b, ptrdiff_t b_k, T *c, ptrdiff_t c_row, const T *bias, int add)
+    const T *b, ptrdiff_t b_k, T *c, ptrdiff_t c_row, const T *bias, int add, T *packed)
 {
     const int two = columns > L, part = columns - two * L;
-#define TILE(ROWS) case ROWS: \
-    if (part == L) { \
-        if (two) F(fn_tile)(ROWS, 2, 0, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add); \
-        else F(fn_tile)(ROWS, 1, 0, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add); \
-    } else { \
-        if (two) F(fn_tile)(ROWS, 2, 1, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add); \
-        else F(fn_tile)(ROWS, 1, 1, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add); \
-    } break;
+#define TILE(ROWS, KEEP) \
+    if (part == L && two) \
+        F(fn_tile)(ROWS, 2, 0, KEEP, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
+    else if (two) \
+        F(fn_tile)(ROWS, 2, 1, KEEP, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
+    else if (part == L) \
+        F(fn_tile)(ROWS, 1, 0, KEEP, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
+    else \
+        F(fn_tile)(ROWS, 1, 1, KEEP, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed);
+    if (packed) {
+        TILE(FN_TILE_ROWS, 1)
+        return;
+    }
     switch (rows) {
-        TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+        case 1: TILE(1, 0) break;
+        case 2: TILE(2, 0) break;
+        case 3: TILE(3, 0) break;
+        case 4: TILE(4, 0) break;
+        case 5: TILE(5, 0) break;
+        case 6: TILE(6, 0) break;
 #if FN_TILE_ROWS == 8
-        TILE(7) TILE(8)
+        case 7: TILE(7, 0) break;
+        case 8: TILE(8, 0) break;
 #endif
     }
 #undef TILE

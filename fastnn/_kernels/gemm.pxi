@@ -6,14 +6,15 @@
 # powers of two, that they would fall on each other in the caches.
 
 cdef extern from "gemm_types.h" nogil:
-    const int FN_TILE_ROWS, FN_LANES_32, FN_LANES_64, FN_PARTIAL_IS_FAST
+    const int FN_TILE_ROWS, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES, FN_PARTIAL_IS_FAST
     void fn_gemm_tile_32(
         int rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row, Py_ssize_t a_k,
-        const float *b, Py_ssize_t b_k, float *c, Py_ssize_t c_row, const float *bias, int add)
+        const float *b, Py_ssize_t b_k, float *c, Py_ssize_t c_row, const float *bias, int add,
+        float *packed)
     void fn_gemm_tile_64(
         int rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const double *b, Py_ssize_t b_k, double *c, Py_ssize_t c_row, const double *bias,
-        int add)
+        int add, double *packed)
     void fn_transpose_32(
         const float *source, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns,
         float *packed, Py_ssize_t packed_row)
@@ -68,19 +69,28 @@ cdef inline Py_ssize_t k_block(Py_ssize_t K) noexcept nogil:
     return max(blocks(K, max(blocks(K, K_BLOCK), 1)), 1)
 
 
-cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
-    return k_block(p.K) * (COLUMN_BLOCK + 128) + 0 * itemsize
+cdef Py_ssize_t packing_bytes(Product *p) noexcept nogil:
+    """Room for one block of B, its columns rounded up to whole panels."""
+    return k_block(p.K) * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
 
 
-cdef inline bint must_pack(
+cdef enum Packing:
+    IN_PLACE  # B is read where it lies
+    PACKED    # B is packed before the first tile
+    KEPT      # the first strip of tiles packs B on its way
+
+
+cdef inline Packing packing(
     Product *p, Py_ssize_t rows, Py_ssize_t columns, int itemsize
 ) noexcept nogil:
     cdef int lanes = FN_LANES_32 if itemsize == 4 else FN_LANES_64
     if p.b_column != 1 and p.N > 1:
-        return True
+        return PACKED
     if not FN_PARTIAL_IS_FAST and columns % lanes != 0:
-        return True
-    return p.b_k * itemsize % 2048 == 0 and p.K >= 64 and rows >= 48
+        return PACKED
+    if p.b_k * itemsize % 1024 == 0 and p.K >= 64 and rows >= 4 * FN_TILE_ROWS:
+        return KEPT
+    return IN_PLACE
 
 
 cdef void pack(
@@ -89,35 +99,26 @@ cdef void pack(
 ) noexcept nogil:
     """Rows k0.. of B's columns j0.. as panels of one tile's width, padded with zeros."""
     cdef int lanes = FN_LANES_32 if floating is float else FN_LANES_64
-    cdef Py_ssize_t width = 2 * lanes, panels = blocks(columns, width)
+    cdef Py_ssize_t width = 2 * lanes
     cdef Py_ssize_t k, j, panel, n
     cdef const floating *source
     cdef floating *target
-    if p.b_k == 1 and p.b_column != 1:
-        for panel in range(panels):
-            n = min(width, columns - panel * width)
-            source = <const floating *> p.b + k0 + (j0 + panel * width) * p.b_column
-            target = packed + panel * width * depth
+    for panel in range(blocks(columns, width)):
+        n = min(width, columns - panel * width)
+        source = <const floating *> p.b + k0 * p.b_k + (j0 + panel * width) * p.b_column
+        target = packed + panel * width * depth
+        if p.b_k == 1:
             if floating is float:
                 fn_transpose_32(source, p.b_column, n, depth, target, width)
             else:
                 fn_transpose_64(source, p.b_column, n, depth, target, width)
+        else:
             for k in range(depth):
-                for j in range(n, width):
-                    target[k * width + j] = 0
-        return
-    for k in range(depth):
-        source = <const floating *> p.b + (k0 + k) * p.b_k + j0 * p.b_column
-        for panel in range(panels):
-            n = min(width, columns - panel * width)
-            target = packed + panel * width * depth + k * width
-            if p.b_column == 1 and n == width:
-                memcpy(target, source + panel * width, width * sizeof(floating))
-                continue
-            for j in range(n):
-                target[j] = source[(panel * width + j) * p.b_column]
+                for j in range(n):
+                    target[k * width + j] = source[k * p.b_k + j * p.b_column]
+        for k in range(depth):
             for j in range(n, width):
-                target[j] = 0
+                target[k * width + j] = 0
 
 
 cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogil:
@@ -147,34 +148,41 @@ cdef void multiply_block(
     cdef int rows = FN_TILE_ROWS, width = 2 * (
         FN_LANES_32 if floating is float else FN_LANES_64
     )
-    cdef Py_ssize_t strip, panel, i, j, b_k = p.b_k
+    cdef Py_ssize_t strip, panel, i, j, b_k
     cdef const floating *a
     cdef const floating *b
     cdef const floating *bias = NULL
     cdef floating *c
-    cdef bint packed = must_pack(p, i1 - i0, j1 - j0, sizeof(floating))
-    if packed:
+    cdef floating *kept
+    cdef Packing how = packing(p, i1 - i0, j1 - j0, sizeof(floating))
+    if how == PACKED:
         pack(p, k0, depth, j0, j1 - j0, scratch)
-        b_k = width
+    if p.bias != NULL and k0 + depth == p.K:
+        bias = <const floating *> p.bias + j0
     for strip in range(blocks(i1 - i0, rows)):
         i = i0 + strip * rows
         a = <const floating *> p.a + i * p.a_row + k0 * p.a_k
         for panel in range(blocks(j1 - j0, width)):
-            j = j0 + panel * width
-            c = <floating *> p.c + i * p.N + j
-            b = <const floating *> p.b + k0 * p.b_k + j
-            if packed:
-                b = scratch + panel * width * depth
-            if p.bias != NULL and k0 + depth == p.K:
-                bias = <const floating *> p.bias + j
+            j = panel * width
+            c = <floating *> p.c + i * p.N + j0 + j
+            kept = NULL
+            if how == IN_PLACE:
+                b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
+            elif how == KEPT and strip == 0:
+                b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
+                kept = scratch + j * depth
+            else:
+                b, b_k = scratch + j * depth, width
             if floating is float:
                 fn_gemm_tile_32(
-                    <int> min(<Py_ssize_t> rows, i1 - i), <int> min(<Py_ssize_t> width, j1 - j),
-                    depth, a, p.a_row, p.a_k, b, b_k, c, p.N, bias, k0 > 0)
+                    <int> min(<Py_ssize_t> rows, i1 - i),
+                    <int> min(<Py_ssize_t> width, j1 - j0 - j), depth, a, p.a_row, p.a_k, b, b_k,
+                    c, p.N, bias + j if bias != NULL else NULL, k0 > 0, kept)
             else:
                 fn_gemm_tile_64(
-                    <int> min(<Py_ssize_t> rows, i1 - i), <int> min(<Py_ssize_t> width, j1 - j),
-                    depth, a, p.a_row, p.a_k, b, b_k, c, p.N, bias, k0 > 0)
+                    <int> min(<Py_ssize_t> rows, i1 - i),
+                    <int> min(<Py_ssize_t> width, j1 - j0 - j), depth, a, p.a_row, p.a_k, b, b_k,
+                    c, p.N, bias + j if bias != NULL else NULL, k0 > 0, kept)
 
 
 # --- matmul(a, b, bias, out) and linear(x, W, b, y) -----------------------------------
@@ -193,7 +201,7 @@ cdef void plan_matmul(Call *c) noexcept nogil:
     set_matmul(c, &p)
     c.phases = 1
     c.tasks[0] = p.tasks
-    c.scratch = packing_bytes(&p, c.itemsize)
+    c.scratch = packing_bytes(&p)
 
 
 cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
@@ -228,23 +236,28 @@ cdef void plan_linear_backward(Call *c) noexcept nogil:
     cdef Product dx, dW
     set_linear_backward(c, &dx, &dW)
     c.phases = 1
-    c.tasks[0] = dx.tasks + dW.tasks + (c.array[5] != NULL)
-    c.scratch = max(packing_bytes(&dx, c.itemsize), packing_bytes(&dW, c.itemsize))
+    c.tasks[0] = 1 + dx.tasks + dW.tasks
+    if dx.tasks <= 1 and dW.tasks <= 1:
+        c.tasks[0] = 1  # too little to share: one task does it all
+    c.scratch = max(packing_bytes(&dx), packing_bytes(&dW))
 
 
 cdef void linear_backward(
     Call *c, int phase, Py_ssize_t task, floating *scratch
 ) noexcept nogil:
     cdef Product dx, dW
+    cdef Py_ssize_t part, end
     set_linear_backward(c, &dx, &dW)
-    if task < dx.tasks:
-        multiply(&dx, task, scratch)
-    elif task < dx.tasks + dW.tasks:
-        multiply(&dW, task - dx.tasks, scratch)
-    else:
-        sum_rows(
-            <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0], c.stride[1],
-            <floating *> c.array[5])
+    end = 1 + dx.tasks + dW.tasks if c.tasks[0] == 1 else task + 1
+    for part in range(task, end):
+        if part > dx.tasks:
+            multiply(&dW, part - dx.tasks - 1, scratch)
+        elif part > 0:
+            multiply(&dx, part - 1, scratch)
+        elif c.array[5] != NULL:
+            sum_rows(
+                <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0],
+                c.stride[1], <floating *> c.array[5])
 
 
 cdef void sum_rows(

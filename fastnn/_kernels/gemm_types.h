@@ -11,6 +11,9 @@
 #define FN_TILE_ROWS 6
 #endif
 
+/* How many rows of B ahead a tile that packs them asks for. */
+#define FN_AHEAD 16
+
 #define T float
 #define V fn_v32
 #define L FN_LANES_32

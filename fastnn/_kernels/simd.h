@@ -16,9 +16,11 @@
 #if defined(__GNUC__)
 #define FN_INLINE static inline __attribute__((always_inline, unused))
 #define FN_UNROLL _Pragma("GCC unroll 16")
+#define FN_PREFETCH(address) __builtin_prefetch(address)
 #else
 #define FN_INLINE static inline
 #define FN_UNROLL
+#define FN_PREFETCH(address) (void)(address)
 #endif
 
 #if !defined(__GNUC__)
