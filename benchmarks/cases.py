@@ -42,7 +42,7 @@ def _matmul(m: int, inner: int, n: int, bias: bool = False) -> Benchmark:
         a, b = normal(rng, dtype, m, inner), normal(rng, dtype, inner, n)
         return {"a": a, "b": b, "bias": normal(rng, dtype, n) if bias else None}
 
-    size = f"{m}×{inner}×{n}" + (" + bias" if bias else "")
+    size = f"{m}x{inner}x{n}" + (" + bias" if bias else "")
     training = (m, inner, n) == (128, 784, 256) and not bias
     return Benchmark("matmul", size, make, flops=2 * m * inner * n, training=training)
 
@@ -57,7 +57,7 @@ def _linear(n: int, d: int, c: int, training: bool = False) -> list[Benchmark]:
         dout = normal(rng, dtype, n, c)
         return {"dout": dout, "x": arguments["x"], "W": arguments["W"]}
 
-    size, flops = f"{n}×{d}×{c}", 2 * n * d * c
+    size, flops = f"{n}x{d}x{c}", 2 * n * d * c
     return [
         Benchmark("linear", size, forward, flops, training=training),
         Benchmark("linear_backward", size, backward, 2 * flops, training=training),
@@ -75,7 +75,7 @@ def _activations(n: int, c: int, names: list[str], training: bool) -> list[Bench
             saved = "x" if name == "relu_backward" else "y"
             return {"dout": normal(rng, dtype, n, c), saved: np.abs(x) / 4}
 
-        return Benchmark(name, f"{n}×{c}", make, training=training)
+        return Benchmark(name, f"{n}x{c}", make, training=training)
 
     return [benchmark(name) for name in names]
 
@@ -85,7 +85,7 @@ def _class_losses(n: int, c: int, training: bool) -> list[Benchmark]:
         return {"scores": normal(rng, dtype, n, c), "y": rng.integers(c, size=n)}
 
     return [
-        Benchmark(name, f"{n}×{c}", make, training=training)
+        Benchmark(name, f"{n}x{c}", make, training=training)
         for name in ("cross_entropy", "hinge_loss")
     ]
 
@@ -96,7 +96,7 @@ def _target_losses(n: int, c: int, training: bool) -> list[Benchmark]:
             target = rng.random((n, c)).astype(dtype)
             return {first: normal(rng, dtype, n, c), "target": target}
 
-        return Benchmark(name, f"{n}×{c}", make, training=training)
+        return Benchmark(name, f"{n}x{c}", make, training=training)
 
     names = [(name, "pred") for name in ("mse_loss", "l1_loss", "huber_loss")]
     return [benchmark(*row) for row in [*names, ("binary_cross_entropy", "logits")]]
@@ -160,8 +160,8 @@ def _gathers() -> list[Benchmark]:
         return {"y": rng.integers(10, size=60_000), "indices": indices}
 
     return [
-        Benchmark("gather_rows", "128×784 of uint8", from_bytes, training=True),
-        Benchmark("gather_rows", "128×784 of floats", from_floats),
+        Benchmark("gather_rows", "128x784 of uint8", from_bytes, training=True),
+        Benchmark("gather_rows", "128x784 of floats", from_floats),
         Benchmark("gather_labels", "128", labels, training=True),
     ]
 

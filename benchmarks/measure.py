@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 
 import numpy as np
@@ -45,10 +46,13 @@ def prepared(benchmark: Benchmark, dtype: np.dtype) -> list[Callable[[], object]
     """The kernel's and the twin's call, after checking that both give the same."""
     arguments = benchmark.make(np.random.default_rng(0), dtype)
     calls, results = [], []
+    signature = inspect.signature(getattr(reference, benchmark.kernel))
     for api in (k, reference):
-        function, own = getattr(api, benchmark.kernel), _copied(arguments)
-        results.append(function(**own))
-        calls.append(lambda function=function, own=own: function(**own))
+        function = getattr(api, benchmark.kernel)
+        bound = signature.bind(**_copied(arguments))
+        bound.apply_defaults()
+        results.append(function(*bound.args))
+        calls.append(partial(function, *bound.args))
     pairs = zip(*(r if isinstance(r, tuple) else (r,) for r in results), strict=True)
     for result, wanted in pairs:
         largest = np.abs(wanted).max()

@@ -262,6 +262,30 @@ OPTIONS = [
         ValueError, r"\bstep\b", r"\b0\b", r"\b1\b"),
 ]  # fmt: skip
 
+VALUES = [
+    *(
+        bad(
+            f"target {value}",
+            lambda value=value: k.binary_cross_entropy(
+                zeros(2, 3), np.array([[0, 1, 0], [1, value, 0]], F32)
+            ),
+            ValueError,
+            r"\btarget\b",
+            shown,
+            "1, 1",
+            "between 0 and 1",
+        )
+        for value, shown in ((-1, "-1"), (1.5, "1.5"), (np.nan, "nan"))
+    ),
+    bad(
+        "negative limit",
+        lambda: k.clip_value(zeros(3), -1.0),
+        ValueError,
+        "limit",
+        "-1",
+    ),
+]
+
 GATHERS = [
     bad("index too large", lambda: k.gather_rows(zeros(4, 5), labels(0, 4)),
         ValueError, r"\bindices\b", r"\b4\b", r"\b1\b", r"\b3\b"),
@@ -297,7 +321,7 @@ def _id(row):
     return row.label
 
 
-TABLE = ARRAYS + SHAPES + EMPTY + LABELS + OUTPUTS + OPTIONS + GATHERS
+TABLE = ARRAYS + SHAPES + EMPTY + LABELS + OUTPUTS + OPTIONS + VALUES + GATHERS
 
 
 @pytest.mark.parametrize("row", TABLE, ids=_id)

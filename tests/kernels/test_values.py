@@ -140,6 +140,18 @@ def test_a_nan_gradient_touches_its_own_weight_only(case, dtype, rng):
         assert np.argwhere(np.isnan(result)).tolist() == [[2, 3]]
 
 
+@pytest.mark.parametrize("case", UPDATES, ids=lambda c: c.label)
+def test_an_infinite_weight_decays_only_where_decay_was_asked(case, dtype, rng):
+    """A weight decay of 0 must not become 0 * inf."""
+    arguments = case.make(rng, dtype, 1, 5)
+    arguments["w"][0, 2] = INF
+    with np.errstate(invalid="ignore"):
+        expected = run(getattr(reference, case.kernel), case, fresh(arguments))
+    results = run(getattr(k, case.kernel), case, fresh(arguments))
+    for result, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(result), np.isnan(wanted))
+
+
 def test_clipping_keeps_nan_and_bounds_infinities(dtype):
     x = np.array([NAN, INF, -INF, 0.2, -3], dtype)
     np.testing.assert_array_equal(
