@@ -221,7 +221,7 @@ cdef class Kernel:
                 elif slot.needed_with >= 0 and c.scalar[slot.needed_with] != 0:
                     return False
                 continue
-            if v == <PyObject *> False and slot.optional and slot.role == OUT:
+            if <object> v is False and slot.optional and slot.role == OUT:
                 continue
             if not cnp.PyArray_CheckExact(<object> v):
                 return False
@@ -384,7 +384,7 @@ def use(capsule, dict kernels) -> None:
 
 def measure_peak(int itemsize, int threads, double seconds) -> float:
     """The best rate of fused multiply-adds seen within ``seconds``, in operations a second."""
-    cdef Py_ssize_t rounds = 20000
+    cdef Py_ssize_t rounds = 200000
     cdef double best = 0
     cdef double flops = table.flops_per_round[itemsize == 8] * <double> rounds * threads
     end = time.perf_counter() + seconds
