@@ -17,12 +17,12 @@ run goes on where it was.  There to use are ``trainer.model``, ``trainer.optimiz
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn.run import whole
 from fastnn.serialize import StrPath
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class EarlyStopping:
     def __init__(
         self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0
     ) -> None:
-        if operator.index(patience) < 1:
-            raise ValueError(f"patience must be at least 1 epoch, got {patience}")
+        whole("patience", patience, 1)
         if not (math.isfinite(min_delta) and min_delta >= 0):
             raise ValueError(f"min_delta must be finite and >= 0, got {min_delta}")
         self.monitor = monitor
@@ -134,8 +133,7 @@ class Checkpoint:
         every: int = 1,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if operator.index(every) < 1:
-            raise ValueError(f"every must be at least 1 epoch, got {every}")
+        whole("every", every, 1)
         self.path = path
         self.every = every
         self.metadata = metadata

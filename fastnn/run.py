@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,12 @@ from fastnn.history import History
 
 __all__ = ["Run", "make_plan"]
 
-_DEFAULTS = {"epochs": 10, "batch_size": 128, "shuffle": True, "seed": 0}
+_DEFAULTS: dict[str, Any] = {
+    "epochs": 10,
+    "batch_size": 128,
+    "shuffle": True,
+    "seed": 0,
+}
 
 
 class Run:
@@ -25,6 +30,7 @@ class Run:
         epoch: how many epochs are whole.
         position: how many steps of the current epoch are done.
         stopped: whether ``stop()`` was called.
+        seconds, loss_sum, weight_sum, hits, chances: of the current epoch so far.
         history: one row for each whole epoch.
     """
 
@@ -37,7 +43,7 @@ class Run:
         shuffle: bool,
         seed: int,
         base_lrs: list[float],
-        columns: list[str],
+        columns: Iterable[str],
     ) -> None:
         self.samples = samples
         self.epochs = epochs
@@ -53,8 +59,8 @@ class Run:
     def _begin_epoch(self) -> None:
         self.position = 0
         self.seconds = 0.0
-        self._loss = self._weight = 0.0
-        self._hits = self._chances = 0
+        self.loss_sum = self.weight_sum = 0.0
+        self.hits = self.chances = 0
 
     @property
     def steps_per_epoch(self) -> int:
@@ -101,18 +107,26 @@ class Run:
 
     def add(self, loss: float, weight: float, hits: int, chances: int) -> None:
         """Count a step: mean loss over samples of total ``weight``, and the hits."""
-        self._loss += loss * weight
-        self._weight += weight
-        self._hits += hits
-        self._chances += chances
+        self.loss_sum += loss * weight
+        self.weight_sum += weight
+        self.hits += hits
+        self.chances += chances
         self.position += 1
 
     def means(self) -> dict[str, float]:
         """Mean loss, and accuracy if counted, over the current epoch's steps so far."""
-        means = {"loss": self._loss / self._weight}
-        if self._chances:
-            means["accuracy"] = self._hits / self._chances
+        means = {"loss": self.loss_sum / self.weight_sum}
+        if self.chances:
+            means["accuracy"] = self.hits / self.chances
         return means
+
+    def not_finite(self, what: str, value: float) -> FloatingPointError:
+        """The error that stops the run before the step at hand."""
+        return FloatingPointError(
+            f"the {what} is {value} at epoch {self.epoch + 1}, step "
+            f"{self.position + 1} of {self.steps_per_epoch}; the weights are those "
+            "before this step. A lower learning rate or clip_norm may help"
+        )
 
     def end_epoch(self, row: Mapping[str, float]) -> None:
         """Record the current epoch and go on to the next."""
@@ -128,13 +142,25 @@ class Run:
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> Run:
-        """A run that goes on from a ``state_dict()``."""
-        run = cls.__new__(cls)
+        """A run that goes on from a ``state_dict()``.
+
+        Raises:
+            ValueError: if something in it is missing, of another type or too much.
+        """
         state = dict(state)
-        run.history = History(state.pop("columns"))
-        for row in state.pop("rows"):
+        columns, rows = state.pop("columns", ()), state.pop("rows", ())
+        run = cls(samples=1, base_lrs=[], columns=columns, **_DEFAULTS)
+        fields = vars(run)
+        if state.keys() != fields.keys() - {"history"}:
+            raise ValueError(f"a run does not have the fields {', '.join(state)}")
+        for name, value in state.items():
+            if type(value) is not type(fields[name]):
+                raise ValueError(f"a run's {name} cannot be {value!r}")
+        fields.update(state)
+        for row in rows:
             run.history.append(row)
-        vars(run).update(state)
+        if len(rows) != run.epoch:
+            raise ValueError(f"{len(rows)} rows do not make {run.epoch} epochs")
         return run
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
-from fastnn import _kernels as k
+from fastnn import functional as F
 from fastnn import optim, resuming, schedules
 from fastnn.batches import Batches
 from fastnn.callbacks import Listeners
@@ -181,7 +181,8 @@ class Trainer:
             if bar:
                 bar.close()
             if self.schedule is not None:
-                self._set_learning_rates(run, 1.0)
+                for group, rate in self._base_rates(run):
+                    group["lr"] = rate
         self._listeners.tell("on_fit_end", self)
         return run.history
 
@@ -201,8 +202,7 @@ class Trainer:
         for start in range(run.position * size, run.samples, size):
             with interrupts.held:
                 x, y, weight = data.gather(order[start : start + size])
-                if self.schedule is not None:
-                    self._set_learning_rates(run, self._factor(run))
+                self._set_learning_rates(run, run.step)
                 loss, scores = self._step(run, x, y, weight)
                 total = len(x) if weight is None else float(weight.sum())
                 run.add(loss, total, *data.hits(scores, y))
@@ -222,7 +222,7 @@ class Trainer:
         loss = self._objective(scores, y, weight)
         value: float = loss.item()
         if not math.isfinite(value):
-            raise _not_finite(run, "loss", value)
+            raise run.not_finite("loss", value)
         self.optimizer.zero_grad()
         loss.backward()
         if self.clip_value is not None or self.clip_norm is not None:
@@ -235,28 +235,27 @@ class Trainer:
         gradients = [p.grad for group in groups for p in group["params"]]
         gradients = [g for g in gradients if g is not None]
         if self.clip_value is not None:
-            for g in gradients:
-                k.clip_value(g, self.clip_value)
+            F.clip_value(gradients, self.clip_value)
         if self.clip_norm is not None:
-            norm = math.sqrt(sum((float(k.sum_of_squares(g)) for g in gradients), 0.0))
+            norm = F.clip_norm(gradients, self.clip_norm)
             if not math.isfinite(norm):
-                raise _not_finite(run, "norm of the gradients", norm)
-            if norm > self.clip_norm:
-                for g in gradients:
-                    k.scale(g, self.clip_norm / norm)
+                raise run.not_finite("norm of the gradients", norm)
 
-    def _factor(self, run: Run) -> float:
-        assert self.schedule is not None
-        steps = run.steps_per_epoch
-        return self.schedule.factor(run.step, run.epochs * steps, steps)
+    def _set_learning_rates(self, run: Run, step: int) -> None:
+        """Those of this step of the run, where there is a schedule."""
+        if self.schedule is not None:
+            steps = run.steps_per_epoch
+            factor = self.schedule.factor(step, run.epochs * steps, steps)
+            for group, rate in self._base_rates(run):
+                group["lr"] = rate * factor
 
-    def _set_learning_rates(self, run: Run, factor: float) -> None:
-        groups = self.optimizer.param_groups
-        for group, rate in zip(groups, run.base_lrs, strict=True):
-            group["lr"] = rate * factor
+    def _base_rates(self, run: Run) -> Iterator[tuple[dict[str, Any], float]]:
+        return zip(self.optimizer.param_groups, run.base_lrs, strict=True)
 
     def _row(self, run: Run, validation: Batches | None) -> dict[str, float]:
         means = run.means()
+        # Again, for a run resumed after the last step of the epoch.
+        self._set_learning_rates(run, run.step - 1)
         regularization = self.optimizer.regularization()
         row = {
             "data_loss": means["loss"],
@@ -401,11 +400,3 @@ def _columns(data: Batches, validation: Batches | None) -> list[str]:
     if validation is not None:
         names += ["val_loss"] + (["val_accuracy"] if validation.count else [])
     return [*names, "lr", "seconds"]
-
-
-def _not_finite(run: Run, what: str, value: float) -> FloatingPointError:
-    return FloatingPointError(
-        f"the {what} is {value} at epoch {run.epoch + 1}, step {run.position + 1} of "
-        f"{run.steps_per_epoch}; the weights are those before this step. A lower "
-        "learning rate or clip_norm may help"
-    )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import models, optim
+from fastnn.history import History
 from fastnn.layers.module import Module
 from fastnn.train import Trainer
 
@@ -26,11 +27,30 @@ def net(outputs: int = CLASSES, dtype: str = "float32", seed: int = 3) -> Module
     return models.mlp(FEATURES, (8,), outputs, seed=seed, dtype=dtype)
 
 
-def trainer(loss: Any = "cross_entropy", model: Module | None = None, **options: Any):
+def trainer(
+    loss: Any = "cross_entropy", model: Module | None = None, **options: Any
+) -> Trainer:
     """A Trainer of a new net by plain SGD."""
     model = net() if model is None else model
     lr = options.pop("lr", 0.1)
     return Trainer(model, loss, optim.SGD(model.parameters(), lr=lr), **options)
+
+
+def fitted(
+    X: np.ndarray | None = None,
+    y: np.ndarray | None = None,
+    loss: Any = "cross_entropy",
+    model: Module | None = None,
+    **options: Any,
+) -> tuple[Trainer, History]:
+    """A trainer after two epochs in batches of 32, and its history."""
+    given = classes()
+    X, y = given[0] if X is None else X, given[1] if y is None else y
+    of_trainer = ("schedule", "clip_norm", "clip_value", "scale", "shift", "lr")
+    settings = {name: options.pop(name) for name in of_trainer if name in options}
+    made = trainer(loss, model, **settings)
+    options = {"epochs": 2, "batch_size": 32, "progress": False, **options}
+    return made, made.fit(X, y, **options)
 
 
 def assert_same_weights(a: Module, b: Module) -> None:
