@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from glob import glob
 from pathlib import Path
 
 import numpy
@@ -27,7 +28,6 @@ FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 FLAGS += ["-O1", "-g", *SANITIZE, "-DFASTNN_DEBUG"] if DEBUG else ["-O3", "-g0"]
 LINK = SANITIZE if DEBUG else ["-Wl,-s"] if sys.platform == "linux" else []
-MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 
 
 class BuildKernels(build_ext):
@@ -63,16 +63,17 @@ def extension(name, flags):
         f"fastnn._kernels.{name}",
         [f"fastnn/_kernels/{name}.pyx"],
         include_dirs=[numpy.get_include(), "fastnn/_kernels"],
-        define_macros=MACROS,
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=[*FLAGS, *flags] if GNU else [],
         extra_link_args=LINK,
-        depends=[str(p) for p in Path("fastnn/_kernels").glob("*.*") if p.suffix in (".h", ".pxi")],
+        depends=[*glob("fastnn/_kernels/*.h"), *glob("fastnn/_kernels/*.pxi")],
     )
 
 
 extensions = [extension(f"_{isa}", flags) for isa, flags in ISA_FLAGS.items()]
 extensions.append(extension("_doorway", []))
+DIRECTIVES = {"language_level": 3, "boundscheck": DEBUG, "wraparound": False, "cdivision": True}
 setup(
-    ext_modules=cythonize(extensions, nthreads=0, annotate=False),
+    ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES),
     cmdclass={"build_ext": BuildKernels},
 )

@@ -1,4 +1,3 @@
-# cython: language_level=3, wraparound=False, cdivision=True, initializedcheck=False
 """The one way from Python to a kernel: arguments are checked here, once, by the kernel's row.
 
 A call is tried as it is: plain arrays (contiguous, aligned, native, of the right type and
@@ -20,7 +19,7 @@ from libc.stdlib cimport free, malloc
 
 from fastnn._kernels.call cimport *
 
-from fastnn._kernels import arguments
+from fastnn._kernels import arguments, reference
 from fastnn._kernels.signatures import IN_PLACE, NEEDED_WITH, ROWS, SERVED_BY, parse
 
 cnp.import_array()
@@ -46,6 +45,8 @@ cdef struct Slot:
     Role role
     bint optional
     bint whole          # a scalar that is an integer or a boolean
+    bint bounded        # a scalar that is at least minimum
+    double minimum
     int place           # in Call.array or Call.scalar
     int ndim            # dimensions named by the row, "..." among them
     int dim[MAX_DIMS]   # index in Call.size of each, or GROUP
@@ -101,6 +102,8 @@ cdef class Kernel:
             if argument.is_scalar:
                 slot.place = scalars.index(argument.name)
                 slot.default = argument.default or 0.0
+                slot.bounded = argument.minimum is not None
+                slot.minimum = argument.minimum or 0.0
                 continue
             slot.place = arrays.index(argument.name)
             if (name, argument.name) in NEEDED_WITH:
@@ -112,7 +115,23 @@ cdef class Kernel:
                 slot.dim[j] = GROUP if letter == "..." else letters.index(letter)
                 slot.not_empty[j] = argument.not_empty[j]
         self.size_count = len(letters)
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = getattr(reference, name).__doc__
         self.group_size = letters.index("...") if "..." in letters else -1
+
+    @property
+    def __signature__(self):
+        import inspect
+
+        return inspect.Signature([
+            inspect.Parameter(
+                argument.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=inspect.Parameter.empty if argument.is_required
+                else argument.default,
+            )
+            for argument in self.arguments
+        ])
 
     def __call__(self, *args, **kwargs):
         cdef PyObject *value[MAX_ARGUMENTS]
@@ -143,7 +162,7 @@ cdef class Kernel:
         cdef list outputs = [None] * MAX_ARRAYS
         cdef list plain
         if self.bind(value, &c, outputs):
-            self.run(&c, None, value)
+            self.run(&c, value)
             return self.results(outputs)
         given = {}
         for i in range(self.count):
@@ -154,17 +173,18 @@ cdef class Kernel:
             value[i] = <PyObject *> plain[i]
         if not self.bind(value, &c, outputs):
             raise RuntimeError(f"{self.name}: cannot bind the arguments; please report this")
-        self.run(&c, plain, value)
+        self.run(&c, value)
         for place, target, copy in copies:
             target[...] = copy
             outputs[place] = target
         return self.results(outputs)
 
-    cdef run(self, Call *c, list plain, PyObject **value):
+    cdef run(self, Call *c, PyObject **value):
         execute(c, self.plan, self.task[c.itemsize == 8])
         if c.status != OK:
             arrays = [
-                <object> value[i] for i in range(self.count) if self.slots[i].role != NUMBER
+                <object> value[i] if value[i] != NULL else None
+                for i in range(self.count) if self.slots[i].role != NUMBER
             ]
             arguments.explain(
                 self.name, self.arguments, arrays, c.status, c.bad_array, c.bad_index
@@ -208,6 +228,8 @@ cdef class Kernel:
                 elif PyLong_CheckExact(<object> v) or PyBool_Check(<object> v):
                     c.scalar[place] = PyLong_AsDouble(<object> v)
                 else:
+                    return False
+                if slot.bounded and not c.scalar[place] >= slot.minimum:
                     return False
                 continue
             c.array[place] = NULL

@@ -40,18 +40,17 @@ class _Call:
         if argument.name not in self.given:
             if argument.default is None:
                 self.fail(argument, f"is missing: wanted a number ({argument.role})", TypeError)
-            whole = argument.role != "float"
-            return int(argument.default) if whole else argument.default
+            return argument.default
         value = self.given[argument.name]
         if isinstance(value, np.ndarray) and value.shape == ():
             value = value[()]
         if not isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
             self.fail(argument, f"must be a number, got {_describe(value)}", TypeError)
-        if argument.role == "float":
-            return float(value)
-        if value != int(value):
+        if argument.role != "float" and not float(value).is_integer():
             self.fail(argument, f"must be a whole number, got {value!r}", TypeError)
-        return int(value)
+        if argument.minimum is not None and not value >= argument.minimum:
+            self.fail(argument, f"must be at least {argument.minimum:g}, got {value}")
+        return float(value) if argument.role == "float" else int(value)
 
     # --- arrays ---
 
@@ -227,9 +226,20 @@ class _Call:
         self.check_shape(argument, value)
         if not value.flags.writeable:
             self.fail(argument, "is read-only: wanted an array to write to")
-        if any(n > 1 and stride == 0 for n, stride in zip(value.shape, value.strides)):
+        if _overlaps_itself(value):
             self.fail(argument, "has elements that share memory (a broadcast array)")
         return value
+
+
+def _overlaps_itself(array: np.ndarray) -> bool:
+    """Whether elements may share memory: an axis steps inside what lies below it."""
+    span = array.itemsize
+    axes = zip(map(abs, array.strides), array.shape, strict=True)
+    for stride, n in sorted(axis for axis in axes if axis[1] > 1):
+        if stride < span:
+            return True
+        span += stride * (n - 1)
+    return False
 
 
 def _describe(value: Any) -> str:

@@ -1,5 +1,3 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False, binding=False
 # All kernels, compiled once for each instruction set by a shim that includes this file, and
 # handed to the doorway as one table of function pointers in a capsule.
 

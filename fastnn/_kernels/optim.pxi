@@ -2,6 +2,11 @@
 # Scalars are rounded to the parameters' type before they are used, as the twins do.
 
 
+cdef inline floating decayed(floating g, floating w, floating decay) noexcept nogil:
+    """The gradient with weight decay; an infinite weight is left alone where there is none."""
+    return g + decay * w if decay != 0 else g
+
+
 cdef void sgd_update(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     """(w, g, velocity); lr, momentum, nesterov, weight_decay."""
     cdef Py_ssize_t i, start = task * CHUNK, end = min(start + CHUNK, c.size[0])
@@ -12,20 +17,16 @@ cdef void sgd_update(Call *c, int phase, Py_ssize_t task, floating *scratch) noe
     cdef floating decay = <floating> c.scalar[3], d
     cdef bint nesterov = c.scalar[2] != 0
     if momentum == 0:
-        if decay == 0:
-            for i in range(start, end):
-                w[i] -= lr * g[i]
-        else:
-            for i in range(start, end):
-                w[i] -= lr * (g[i] + decay * w[i])
+        for i in range(start, end):
+            w[i] -= lr * decayed(g[i], w[i], decay)
     elif nesterov:
         for i in range(start, end):
-            d = g[i] + decay * w[i]
+            d = decayed(g[i], w[i], decay)
             v[i] = v[i] * momentum + d
             w[i] -= lr * (d + momentum * v[i])
     else:
         for i in range(start, end):
-            v[i] = v[i] * momentum + (g[i] + decay * w[i])
+            v[i] = v[i] * momentum + decayed(g[i], w[i], decay)
             w[i] -= lr * v[i]
 
 
@@ -47,7 +48,7 @@ cdef void adam_update(Call *c, int phase, Py_ssize_t task, floating *scratch) no
     cdef floating keep = <floating> (1 - lr * c.scalar[5]) if decoupled else 1
     cdef floating d
     for i in range(start, end):
-        d = g[i] + decay * w[i]
+        d = decayed(g[i], w[i], decay)
         m[i] = b1 * m[i] + c1 * d
         v[i] = b2 * v[i] + c2 * (d * d)
         w[i] = w[i] * keep - rate * m[i] / (square_root(v[i]) * debias + eps)
@@ -74,12 +75,12 @@ cdef void rmsprop_update(
     cdef floating decay = <floating> c.scalar[3], momentum = <floating> c.scalar[4], d
     if momentum == 0:
         for i in range(start, end):
-            d = g[i] + decay * w[i]
+            d = decayed(g[i], w[i], decay)
             v[i] = alpha * v[i] + rest * (d * d)
             w[i] -= lr * (d / (square_root(v[i]) + eps))
     else:
         for i in range(start, end):
-            d = g[i] + decay * w[i]
+            d = decayed(g[i], w[i], decay)
             v[i] = alpha * v[i] + rest * (d * d)
             velocity[i] = velocity[i] * momentum + d / (square_root(v[i]) + eps)
             w[i] -= lr * velocity[i]
@@ -96,7 +97,7 @@ cdef void adagrad_update(
     cdef floating lr = <floating> c.scalar[0], eps = <floating> c.scalar[1]
     cdef floating decay = <floating> c.scalar[2], d
     for i in range(start, end):
-        d = g[i] + decay * w[i]
+        d = decayed(g[i], w[i], decay)
         s[i] += d * d
         w[i] -= lr * d / (square_root(s[i]) + eps)
 

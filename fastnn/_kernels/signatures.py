@@ -17,7 +17,7 @@ inout      updated in place
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
 of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
-optional.
+optional, ``>=`` bounds a scalar.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ ROWS: dict[str, dict[str, str]] = {
         "g": "in ...",
         "m": "inout ...",
         "v": "inout ...",
-        "step": "int",
+        "step": "int >=1",
         "lr": "float",
         "beta1": "float 0.9",
         "beta2": "float 0.999",
@@ -133,7 +133,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "sum_of_squares": {"x": "in ...", "out": "out64"},
     "scale": {"x": "inout ...", "factor": "float"},
-    "clip_value": {"x": "inout ...", "limit": "float"},
+    "clip_value": {"x": "inout ...", "limit": "float >=0"},
     "gather_rows": {
         "source": "source R ...",
         "indices": "labels n",
@@ -177,6 +177,11 @@ class Argument(NamedTuple):
     dims: tuple[str, ...]
     not_empty: tuple[bool, ...]
     default: float | None
+    minimum: float | None
+
+    @property
+    def is_required(self) -> bool:
+        return not (self.optional or self.is_output)
 
     @property
     def is_scalar(self) -> bool:
@@ -194,12 +199,33 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
         role, *rest = spec.split()
         optional, role = role.endswith("?"), role.rstrip("?")
         if role in SCALARS:
-            default = None
-            if rest:
-                default = float(rest[0] == "True") if role == "bool" else float(rest[0])
-            arguments.append(Argument(name, role, bool(rest), (), (), default))
-        else:
-            dims = tuple(dim.rstrip("+") for dim in rest)
-            not_empty = tuple(dim.endswith("+") for dim in rest)
-            arguments.append(Argument(name, role, optional, dims, not_empty, None))
+            bounds = [float(part[2:]) for part in rest if part.startswith(">=")]
+            defaults = [part for part in rest if not part.startswith(">=")]
+            arguments.append(
+                Argument(
+                    name,
+                    role,
+                    optional=bool(defaults),
+                    dims=(),
+                    not_empty=(),
+                    default=_default(role, defaults[0]) if defaults else None,
+                    minimum=bounds[0] if bounds else None,
+                )
+            )
+            continue
+        arguments.append(
+            Argument(
+                name,
+                role,
+                optional,
+                dims=tuple(dim.rstrip("+") for dim in rest),
+                not_empty=tuple(dim.endswith("+") for dim in rest),
+                default=None,
+                minimum=None,
+            )
+        )
     return tuple(arguments)
+
+
+def _default(role: str, text: str) -> float:
+    return text == "True" if role == "bool" else float(text)
