@@ -75,6 +75,8 @@ class SavedModel:
         """
         if x.dtype.kind not in "buif":
             raise ValueError(f"{source}: samples of dtype {x.dtype}, expected numbers")
+        if x.size == 0:
+            raise ValueError(f"{source}: no samples, its shape is {x.shape}")
         if self.shape is not None:
             if x.shape in (self.shape, (int(np.prod(self.shape)),)):
                 x = x[np.newaxis]
@@ -85,8 +87,6 @@ class SavedModel:
                     f"{self.path.name} wants {self.shape} or {int(np.prod(self.shape))}"
                 )
             x = x.reshape(len(x), -1)
-        if x.size == 0:
-            raise ValueError(f"{source}: no samples, its shape is {x.shape}")
         if x.dtype != np.uint8:
             with np.errstate(over="ignore"):  # what overflows is found right here
                 x = x.astype(self.model.dtype, copy=False)

@@ -76,7 +76,8 @@ def standardization(x: NDArray[Any]) -> tuple[float, float]:
     for start in range(0, len(x), _ROWS_AT_ONCE):
         block = x[start : start + _ROWS_AT_ONCE].astype(np.float64)
         block -= mean
-        squares += float(np.vdot(block, block))
+        # Not a dot product: its last bits depend on the threads that BLAS has.
+        squares += float(np.square(block, out=block).sum())
     deviation = (squares / x.size) ** 0.5
     scale = 1.0 / deviation if deviation > 0 else 1.0
     return scale, -mean * scale
