@@ -138,7 +138,9 @@ def log_softmax(x: ArrayLike, out: Array | None = None) -> Array:
     return k.log_softmax(x, out)
 
 
-def log_softmax_backward(dout: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+def log_softmax_backward(
+    dout: ArrayLike, y: ArrayLike, out: Array | None = None
+) -> Array:
     """dout - exp(y) * sum(dout), where ``y`` (..., C) is the *output* of :func:`log_softmax`."""
     return k.log_softmax_backward(dout, y, out)
 
@@ -274,7 +276,9 @@ def adam_update(
 
     ``m`` and ``v``, of w's shape and zeros at first, are updated in place; ``step`` counts from 1.
     """
-    return k.adam_update(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
+    return k.adam_update(
+        w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled
+    )
 
 
 def rmsprop_update(
@@ -354,5 +358,3 @@ def gather_rows(
         (n, ...): of ``out``'s dtype, or float32 for uint8, or the source's.
     """
     return k.gather_rows(source, indices, scale, shift, out)
-
-

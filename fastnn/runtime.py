@@ -77,10 +77,12 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """The number of threads that the kernels may use."""
-    return int(_doorway.get_num_threads())
+    return _doorway.get_num_threads()
 
 
-def peak_gflops(threads: int = 1, dtype: Any = "float32", seconds: float = 0.05) -> float:
+def peak_gflops(
+    threads: int = 1, dtype: Any = "float32", seconds: float = 0.05
+) -> float:
     """Measured peak of fused multiply-adds in GFLOP/s, each counted as two operations.
 
     Args:
@@ -91,7 +93,7 @@ def peak_gflops(threads: int = 1, dtype: Any = "float32", seconds: float = 0.05)
     import numpy as np
 
     itemsize = np.dtype(dtype).itemsize
-    return float(_doorway.measure_peak(itemsize, threads, seconds)) / 1e9
+    return _doorway.measure_peak(itemsize, threads, seconds) / 1e9
 
 
 def info() -> dict[str, Any]:
@@ -113,7 +115,7 @@ def info() -> dict[str, Any]:
         "isas_available": list(_kernels.isas),
         "threads": threads,
         "cpu_count": os.cpu_count(),
-        "openmp": bool(_doorway.has_openmp()),
+        "openmp": _doorway.has_openmp(),
         "peak_gflops": peak_gflops(threads),
         "peak_gflops_one_thread": peak_gflops(1),
         "fastnn": fastnn.__version__,

@@ -208,7 +208,7 @@ cdef class Kernel:
         cdef Binding binding
         cdef Slot *slot
         cdef PyObject *v
-        cdef int i, type, place
+        cdef int i, place
         cdef bint shared = False
         binding.type = binding.group_ndim = -1
         c.itemsize = 4
@@ -259,7 +259,7 @@ cdef class Kernel:
     ) except -1:
         cdef int type = cnp.PyArray_TYPE(array), ndim = cnp.PyArray_NDIM(array)
         cdef int place = slot.place, itemsize = cnp.PyArray_ITEMSIZE(array), i
-        cdef Py_ssize_t span = 0, low = 0
+        cdef Py_ssize_t span = 0
         cdef int wanted = (
             cnp.NPY_FLOAT64 if slot.role in (WEIGHTS, OUT64)
             else cnp.NPY_INT64 if slot.role in (LABELS, OUTLABELS)

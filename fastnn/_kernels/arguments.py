@@ -20,9 +20,7 @@ _INT64_MAX = np.iinfo(np.int64).max
 class _Call:
     """The arguments of one call, and what their shapes and types have told so far."""
 
-    def __init__(
-        self, kernel: str, arguments: Sequence[Argument], given: dict[str, Any]
-    ) -> None:
+    def __init__(self, kernel: str, arguments: Sequence[Argument], given: dict[str, Any]) -> None:
         self.kernel = kernel
         self.arguments = arguments
         self.given = given
@@ -39,7 +37,11 @@ class _Call:
     def scalar(self, argument: Argument) -> float | int | bool:
         if argument.name not in self.given:
             if argument.default is None:
-                self.fail(argument, f"is missing: wanted a number ({argument.role})", TypeError)
+                self.fail(
+                    argument,
+                    f"is missing: wanted a number ({argument.role})",
+                    TypeError,
+                )
             return argument.default
         value = self.given[argument.name]
         if isinstance(value, np.ndarray) and value.shape == ():
@@ -69,7 +71,8 @@ class _Call:
         scalar = NEEDED_WITH.get((self.kernel, argument.name))
         if scalar is not None and self.given.get(scalar, 0) != 0:
             self.fail(
-                argument, f"is needed when {scalar} is not 0: give an array of zeros like w"
+                argument,
+                f"is needed when {scalar} is not 0: give an array of zeros like w",
             )
         if not argument.optional and not argument.is_output:
             what = "is None" if argument.name in self.given else "is missing"
@@ -86,7 +89,7 @@ class _Call:
         return f"an array of {kind} of shape {self.shape_text(argument)}"
 
     def shape_text(self, argument: Argument) -> str:
-        parts = []
+        parts: list[str] = []
         for dim in argument.dims:
             if dim == "..." and self.group is not None:
                 parts.extend(str(size) for size in self.group)
@@ -112,7 +115,9 @@ class _Call:
         elif argument.role == "source":
             if array.dtype.newbyteorder("=") not in (np.dtype(np.uint8), *_FLOATS):
                 self.fail(
-                    argument, f"must be uint8, float32 or float64, got {array.dtype}", TypeError
+                    argument,
+                    f"must be uint8, float32 or float64, got {array.dtype}",
+                    TypeError,
                 )
             dtype = array.dtype.newbyteorder("=")
         else:
@@ -131,7 +136,9 @@ class _Call:
                 else ""
             )
             self.fail(
-                argument, f"must be float32 or float64, got {array.dtype}{advice}", TypeError
+                argument,
+                f"must be float32 or float64, got {array.dtype}{advice}",
+                TypeError,
             )
         if self.dtype is None:
             self.dtype = dtype
@@ -158,9 +165,7 @@ class _Call:
             if array.size == 0 and not isinstance(self.given[argument.name], np.ndarray):
                 return np.empty(0, np.int64)
             example = f" ({argument.name}[0] is {array.flat[0]})" if array.size else ""
-            self.fail(
-                argument, f"must be {allowed}, got {array.dtype}{example}", TypeError
-            )
+            self.fail(argument, f"must be {allowed}, got {array.dtype}{example}", TypeError)
         if array.dtype.kind == "u" and array.size and array.max() > _INT64_MAX:
             at = int(array.argmax())
             self.fail(argument, f"[{at}] is {array[at]}, allowed are {allowed}")
@@ -172,7 +177,7 @@ class _Call:
         if array.ndim < fixed or (array.ndim > fixed and not loose):
             self.wrong_shape(argument, array)
         at = 0
-        for dim, not_empty in zip(argument.dims, argument.not_empty):
+        for dim, not_empty in zip(argument.dims, argument.not_empty, strict=True):
             if dim == "...":
                 inner = array.shape[at : at + array.ndim - fixed]
                 at += len(inner)
@@ -205,16 +210,20 @@ class _Call:
     def empty(self, argument: Argument, array: np.ndarray) -> NoReturn:
         if argument.dims[0] == "N":
             self.fail(
-                argument, f"has shape {array.shape}: the mean over an empty batch is undefined"
+                argument,
+                f"has shape {array.shape}: the mean over an empty batch is undefined",
             )
         self.fail(argument, f"has shape {array.shape}: it needs at least one column")
 
     def written(self, argument: Argument, value: Any) -> np.ndarray:
         if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
             self.fail(
-                argument, f"must be a NumPy array to write to, got {_describe(value)}", TypeError
+                argument,
+                f"must be a NumPy array to write to, got {_describe(value)}",
+                TypeError,
             )
         dtype = value.dtype.newbyteorder("=")
+        wanted: np.dtype[Any]
         if argument.role == "out64":
             wanted = np.dtype(np.float64)
         elif argument.role == "outlabels":
@@ -252,14 +261,13 @@ def _plain(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def _is_plain(array: np.ndarray) -> bool:
-    return (
-        type(array) is np.ndarray and array.flags.carray and array.dtype.isnative
-    )
+    return type(array) is np.ndarray and array.flags.carray and array.dtype.isnative
 
 
 def _share_memory(a: np.ndarray, b: np.ndarray) -> bool:
     try:
-        return np.shares_memory(a, b, max_work=10_000)
+        # NumPy takes any bound; its stubs know only the two named ones
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 
@@ -274,12 +282,8 @@ def normalise(
     call = _Call(kernel, arguments, given)
     if kernel == "gather_rows" and isinstance(given.get("out"), np.ndarray):
         call.dtype, call.first = given["out"].dtype.newbyteorder("="), "out"
-    plain: list[Any] = [
-        call.scalar(a) if a.is_scalar else call.array(a) for a in arguments
-    ]
-    arrays = [
-        (i, a) for i, a in enumerate(arguments) if not a.is_scalar
-    ]
+    plain: list[Any] = [call.scalar(a) if a.is_scalar else call.array(a) for a in arguments]
+    arrays = [(i, a) for i, a in enumerate(arguments) if not a.is_scalar]
     copies = []
     for place, (i, argument) in enumerate(arrays):
         target = plain[i]
@@ -331,6 +335,4 @@ def explain(
         raise ValueError(f"{kernel}: {place} is {value}, allowed are {wanted}")
     if status == _BAD_WEIGHT:
         raise ValueError(f"{kernel}: {place} is {value}, but weights are finite and not negative")
-    raise ValueError(
-        f"{kernel}: {place} is {value}, but targets are probabilities between 0 and 1"
-    )
+    raise ValueError(f"{kernel}: {place} is {value}, but targets are probabilities between 0 and 1")

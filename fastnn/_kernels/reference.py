@@ -119,9 +119,7 @@ def _row_weights(y, weight, sample_weight):
     return w / total
 
 
-def cross_entropy(
-    scores, y, weight=None, sample_weight=None, loss=None, dscores=None
-):
+def cross_entropy(scores, y, weight=None, sample_weight=None, loss=None, dscores=None):
     """Mean of -log softmax(scores)[y], and its gradient, for scores (N, C), y (N,)."""
     rows = np.arange(len(y))
     share = _row_weights(y, weight, sample_weight)
@@ -155,8 +153,10 @@ def hinge_loss(
 def _mean_loss(pointwise, slope, sample_weight, loss, gradient):
     """Mean over all elements; ``sample_weight`` (N,) weighs along the first axis."""
     n = len(pointwise)
-    share = np.full(n, 1 / n) if sample_weight is None else _row_weights(
-        np.zeros(n, np.intp), None, sample_weight
+    share = (
+        np.full(n, 1 / n)
+        if sample_weight is None
+        else _row_weights(np.zeros(n, np.intp), None, sample_weight)
     )
     share = share / (pointwise.size // n)
     share = share.reshape((n,) + (1,) * (pointwise.ndim - 1))
@@ -199,9 +199,7 @@ def binary_cross_entropy(logits, target, sample_weight=None, loss=None, dlogits=
 # --- optimizers: all in place ---------------------------------------------------------
 
 
-def sgd_update(
-    w, g, lr, momentum=0.0, nesterov=False, weight_decay=0.0, velocity=None
-):
+def sgd_update(w, g, lr, momentum=0.0, nesterov=False, weight_decay=0.0, velocity=None):
     """v = momentum v + g + weight_decay w;  w -= lr v  (nesterov: lr (g + momentum v))."""
     lr, momentum, weight_decay = map(w.dtype.type, (lr, momentum, weight_decay))
     g = g + weight_decay * w if weight_decay else g
@@ -214,7 +212,17 @@ def sgd_update(
 
 
 def adam_update(
-    w, g, m, v, step, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False
+    w,
+    g,
+    m,
+    v,
+    step,
+    lr,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    weight_decay=0.0,
+    decoupled=False,
 ):
     """Adam (Kingma, Ba, 2015); ``decoupled`` decays w directly (Loshchilov, Hutter, 2019)."""
     T = w.dtype.type
