@@ -230,9 +230,7 @@ def test_an_empty_folder_is_taken(blobs: str) -> None:
     assert set(files("empty")) >= FILES
 
 
-def test_bad_data_leaves_no_run_folder(
-    blobs: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_data_leaves_no_run_folder(blobs: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.npz").write_bytes(b"")
     assert main(["train", "--data", "npz:bad.npz", "--out", "o"]) == 1
     assert "bad.npz: not an npz file" in capsys.readouterr().err
@@ -304,9 +302,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     a, b = files("whole"), files("in two")
     assert a["model.safetensors"] == b["model.safetensors"]
     columns = [line.split(",")[:-1] for line in a["history.csv"].decode().split()]
-    assert columns == [
-        line.split(",")[:-1] for line in b["history.csv"].decode().split()
-    ]
+    assert columns == [line.split(",")[:-1] for line in b["history.csv"].decode().split()]
 
 
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(blobs: str) -> None:
@@ -388,6 +384,8 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     settings = Settings.complete({"data": "idx:/ä b", "optimizer": "sgd", "lr": None})
     assert (settings.epochs, settings.batch_size) == (10, 128)
     assert settings.lr == LEARNING_RATES["sgd"]
+    assert settings.weight_decay == 0
+    assert Settings.complete({"optimizer": "adamw"}).weight_decay == 0.01
     file = tmp_path / "run.json"
     file.write_bytes(settings.to_json())
     assert Settings.from_json(file) == settings

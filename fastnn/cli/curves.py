@@ -23,9 +23,7 @@ def draw(history: History, title: str, file: BinaryIO) -> None:
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     epochs = np.arange(1, len(history) + 1)
-    for place, (column, label) in enumerate(
-        [("data_loss", "loss"), ("accuracy", "accuracy")], 1
-    ):
+    for place, (column, label) in enumerate([("data_loss", "loss"), ("accuracy", "accuracy")], 1):
         axes = figure.add_subplot(1, 2, place)
         for name, what, color in (
             (column, "training", _TRAINING),

@@ -50,6 +50,4 @@ def _trained_on(saved: SavedModel) -> str:
         return Settings.from_json(settings).data
     if saved.data == "digits":
         return "digits"
-    raise UsageError(
-        f"on which --data? {saved.path} has no run.json beside it that tells"
-    )
+    raise UsageError(f"on which --data? {saved.path} has no run.json beside it that tells")

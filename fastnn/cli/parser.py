@@ -39,13 +39,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Start with 'fastnn train': it needs no arguments and no downloads.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--version", action=_Version, help="show the version of fastnn and leave"
-    )
+    parser.add_argument("--version", action=_Version, help="show the version of fastnn and leave")
     # Not required=True: argparse would then list them in an order of its own.
-    commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", title="commands"
-    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for add in (_add_train, _add_evaluate, _add_predict, _add_info):
         add(commands)
     parser.set_defaults(run=lambda args: parser.error("which command? " + _NAMES))
@@ -72,9 +68,7 @@ class _Version(argparse.Action):
 _Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
-def _add(
-    commands: _Commands, name: str, help: str, epilog: str
-) -> argparse.ArgumentParser:
+def _add(commands: _Commands, name: str, help: str, epilog: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=help,
@@ -113,8 +107,7 @@ def _add_train(commands: _Commands) -> None:
     what.add_argument(
         "--model",
         type=_model,
-        help="linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers "
-        f"(default: {MODEL})",
+        help=f"linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers (default: {MODEL})",
     )
     what.add_argument(
         "--loss",
@@ -136,9 +129,7 @@ def _add_train(commands: _Commands) -> None:
         help=f"{', '.join(LEARNING_RATES)} (default: adam)",
     )
     rates = ", ".join(f"{name} {lr:g}" for name, lr in LEARNING_RATES.items())
-    how.add_argument(
-        "--lr", type=_positive, help=f"the learning rate (default: {rates})"
-    )
+    how.add_argument("--lr", type=_positive, help=f"the learning rate (default: {rates})")
     how.add_argument(
         "--schedule",
         type=_schedule,
@@ -161,7 +152,7 @@ def _add_train(commands: _Commands) -> None:
         "--weight-decay",
         type=_not_negative,
         metavar="L",
-        help="adds L times the weights, not the biases, to their gradient (default: 0)",
+        help="adds L times the weights, not the biases, to their gradient (default: 0, adamw 0.01)",
     )
     how.add_argument(
         "--validation",
@@ -271,9 +262,7 @@ def _add_output(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--no-progress", action="store_true", help="no progress bar, also on a terminal"
     )
-    parser.add_argument(
-        "--quiet", action="store_true", help="print nothing unless something fails"
-    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing unless something fails")
 
 
 # --- the types of arguments -----------------------------------------------------------
@@ -310,9 +299,7 @@ def _share(text: str) -> float:
 def _count(text: str) -> int:
     value = int(_number(text, int, "a whole number of at least 1"))
     if value == 0:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a whole number of at least 1"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
 
 

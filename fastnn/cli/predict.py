@@ -33,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise ValueError(f"{saved.path}: no classifier, its output is {scores.shape}")
     if saved.classes is not None and len(saved.classes) != scores.shape[1]:
-        raise ValueError(
-            f"{saved.path}: {scores.shape[1]} scores for {len(saved.classes)} classes"
-        )
+        raise ValueError(f"{saved.path}: {scores.shape[1]} scores for {len(saved.classes)} classes")
     classes = saved.classes or tuple(str(i) for i in range(scores.shape[1]))
     labels = [classes[i] for i in scores.argmax(axis=1)]
     proba = k.softmax(scores) if args.proba else None

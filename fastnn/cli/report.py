@@ -26,9 +26,7 @@ class Report:
     def beginning(self, settings: Settings, parts: Parts, model: Any) -> None:
         """The data and the model."""
         whole = parts.whole
-        held_out = (
-            f", {len(parts.validation[0]):,} validation" if parts.validation else ""
-        )
+        held_out = f", {len(parts.validation[0]):,} validation" if parts.validation else ""
         self._line(
             "data",
             f"{settings.data}, {len(whole.classes)} classes",
@@ -58,9 +56,7 @@ class Report:
         seconds = float(history["seconds"].sum())
         speed = f"{samples * len(history) / seconds:,.0f} samples/s"
         epochs = _number(len(history), "epoch")
-        self._line(
-            "training", f"{settings.optimizer}, {epochs} in {seconds:.2f} s, {speed}"
-        )
+        self._line("training", f"{settings.optimizer}, {epochs} in {seconds:.2f} s, {speed}")
         threads = _number(runtime.get_num_threads(), "thread")
         self._line("machine", f"{_kernels.isa}, {threads}")
         self._line("test", accuracy_and_loss(test, test_samples))
@@ -78,8 +74,7 @@ def accuracy_and_loss(result: dict[str, float], samples: int) -> str:
     """``accuracy 98.05 % (352 of 359), loss 0.0812``."""
     right = round(result["accuracy"] * samples)
     return (
-        f"accuracy {result['accuracy']:.2%} ({right} of {samples}), "
-        f"loss {result['loss']:.4f}"
+        f"accuracy {result['accuracy']:.2%} ({right} of {samples}), loss {result['loss']:.4f}"
     ).replace("%", " %")
 
 

@@ -91,9 +91,7 @@ class SavedModel:
             with np.errstate(over="ignore"):  # what overflows is found right here
                 x = x.astype(self.model.dtype, copy=False)
             if not np.isfinite(x).all():
-                raise ValueError(
-                    f"{source}: holds a value that is not finite in {x.dtype}"
-                )
+                raise ValueError(f"{source}: holds a value that is not finite in {x.dtype}")
         return x
 
     def scores(self, rows: NDArray[Any]) -> NDArray[Any]:

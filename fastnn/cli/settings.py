@@ -6,7 +6,9 @@ trained on four fifths of the digits' training part and scored on the last fifth
 the standard error of such a mean is about 0.25 points. 64-256-128-10 gained 0.3
 over 64-128-64-10, batches of 32 gained 0.4 over 64, a cosine schedule gained 0.3
 over a constant rate; 60 epochs, weight decay and wider nets gained nothing. The
-learning rates are the best of a grid of factors of 3 for each optimizer.
+learning rates are the best of a grid of factors of 3 for each optimizer, or as good as
+the best; on Fashion-MNIST too (4 epochs, batches of 128, one split), all of them give
+88.0 to 89.6 % on the validation part.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ LEARNING_RATES = {
     "rmsprop": 1e-3,
     "adagrad": 1e-2,
 }
+WEIGHT_DECAY = {"adamw": 1e-2}  # without any it is adam; 0 for all others
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class Settings:
         if chosen.get("data", "digits") != "digits":
             chosen = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, **chosen}
         optimizer = chosen.get("optimizer", "adam")
-        return cls(**{"lr": LEARNING_RATES[optimizer], **chosen})
+        usual = {
+            "lr": LEARNING_RATES[optimizer],
+            "weight_decay": WEIGHT_DECAY.get(optimizer, 0.0),
+        }
+        return cls(**{**usual, **chosen})
 
     def to_json(self) -> bytes:
         """As the content of a run.json."""

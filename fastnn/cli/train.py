@@ -78,18 +78,14 @@ def _resume(args: argparse.Namespace) -> int:
     for name in Settings.names():
         if getattr(args, name) is not None:
             option = "--" + name.replace("_", "-")
-            raise UsageError(
-                f"{option} cannot be given with --resume: the run has its own"
-            )
+            raise UsageError(f"{option} cannot be given with --resume: the run has its own")
     folder = RunFolder.open(args.resume)
     settings = Settings.from_json(folder.settings)
     trainer = Trainer.resume(folder.checkpoint)
     parts = Parts.load(settings)
     trained_on = serialize.load_metadata(folder.checkpoint).get("crc32")
     if trained_on != parts.crc32:
-        raise ValueError(
-            f"{settings.data}: not the data that the run in {folder} began with"
-        )
+        raise ValueError(f"{settings.data}: not the data that the run in {folder} began with")
     return _train(trainer, parts, settings, folder, args)
 
 
@@ -150,8 +146,7 @@ def _interrupted(trainer: Trainer, folder: RunFolder, metadata: dict[str, Any]) 
     trainer.run.history.to_csv(folder.history)
     print(
         f"fastnn train: interrupted in epoch {trainer.run.epoch + 1} of "
-        f"{trainer.run.epochs}; go on with: fastnn train --resume "
-        + shlex.quote(str(folder)),
+        f"{trainer.run.epochs}; go on with: fastnn train --resume " + shlex.quote(str(folder)),
         file=sys.stderr,
     )
     return 130
@@ -188,9 +183,7 @@ class Parts:
         if not settings.validation:
             return cls(x, y, None, whole)
         try:
-            train, held_out = data.stratified_split(
-                y, settings.validation, _VALIDATION_SEED
-            )
+            train, held_out = data.stratified_split(y, settings.validation, _VALIDATION_SEED)
         except ValueError as error:
             raise ValueError(
                 f"{settings.data}: {error}, for validation (--validation 0 for none)"
