@@ -64,22 +64,20 @@ def prepared(benchmark: Benchmark, dtype: np.dtype) -> list[Callable[[], object]
 
 def interleaved(calls: list[Callable[[], object]], seconds: float) -> list[float]:
     """Best seconds per call of each; rounds take turns, to meet the same clock."""
-    numbers = []
-    for call in calls:
-        start = perf_counter()
-        call()
-        once = perf_counter() - start
-        numbers.append(max(1, int(ROUND / max(once, 1e-7))))
     best = [np.inf] * len(calls)
+    numbers = [1] * len(calls)
     end = perf_counter() + seconds
     for done in range(1_000_000):
         if done >= 3 and perf_counter() > end:
             break
-        for index, (call, number) in enumerate(zip(calls, numbers, strict=True)):
+        for index, call in enumerate(calls):
+            number = numbers[index]
             start = perf_counter()
             for _ in range(number):
                 call()
             best[index] = min(best[index], (perf_counter() - start) / number)
+            # The best so far, not the first: a call that was interrupted tells nothing.
+            numbers[index] = max(1, int(ROUND / max(best[index], 1e-7)))
     return best
 
 

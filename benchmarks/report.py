@@ -50,14 +50,14 @@ def _machine() -> Row:
 
 
 def _versions() -> Row:
-    from importlib.metadata import version
+    from fastnn import __version__
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{blas['name']} {blas['version']}",
-        "fastnn": version("fastnn"),
+        "fastnn": __version__,
     }
 
 
