@@ -17,7 +17,7 @@ run goes on where it was.  There to use are ``trainer.model``, ``trainer.optimiz
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,6 +150,9 @@ class Listeners:
     def __init__(self, callbacks: Iterable[Any]) -> None:
         # Checkpoints last, to hold what the others make of an epoch.
         self._all = sorted(callbacks, key=lambda one: isinstance(one, Checkpoint))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all)
 
     def hooks(self, name: str) -> list[Callable[..., object]]:
         """The methods of this name that there are."""

@@ -165,25 +165,25 @@ class Trainer:
             saved.epochs = plan["epochs"]
             run = saved
         self._run = run
-        self._listeners = Listeners(callbacks)
-        self._listeners.tell("on_fit_begin", self)
+        self._listeners = listeners = Listeners(callbacks)
+        listeners.tell("on_fit_begin", self)
         if self._callback_states is not None:
-            self._listeners.restore(self._callback_states)
+            listeners.restore(self._callback_states)
             self._callback_states = None
         bar = ProgressBar(run) if progress else None
-        listeners = Listeners([*callbacks, bar]) if bar else self._listeners
+        told = Listeners([*listeners, bar]) if bar else listeners
         interrupts = Interrupts()
         try:
             with interrupts, in_mode(self.model, training=True):
                 while not run.finished:
-                    self._epoch(run, data, validation, listeners, interrupts)
+                    self._epoch(run, data, validation, told, interrupts)
         finally:
             if bar:
                 bar.close()
             if self.schedule is not None:
                 for group, rate in self._base_rates(run):
                     group["lr"] = rate
-        self._listeners.tell("on_fit_end", self)
+        listeners.tell("on_fit_end", self)
         return run.history
 
     def _epoch(

@@ -47,8 +47,11 @@ def test_callbacks_hear_of_everything_in_order():
     assert recorder.told == ["begin", *first, "epoch 1", *second, "epoch 2", "end"]
 
 
-def test_any_object_is_a_callback_and_any_iterable_holds_them():
-    fit(trainer(), (object() for _ in range(2)))
+@pytest.mark.parametrize("progress", [True, False])
+def test_any_object_is_a_callback_and_any_iterable_holds_them(progress):
+    recorder = Recorder()
+    fit(trainer(), (one for one in (object(), recorder)), progress=progress)
+    assert len(recorder.told) == 2 + 2 * 4
 
 
 def test_callbacks_are_told_in_their_order_but_checkpoints_last(tmp_path):

@@ -184,6 +184,33 @@ def test_a_learning_rate_that_a_callback_changed(tmp_path):
     assert_same_run(whole, resumed)
 
 
+def test_a_run_that_was_told_to_stop_still_ends_its_epoch(tmp_path):
+    class Stopper:
+        def on_batch_end(self, trainer):
+            if trainer.run.step == 7:
+                trainer.run.stop()
+
+    whole = make()
+    fit(whole, [Stopper()], **PLAN)
+    assert len(whole.run.history) == 2
+    interrupted(make(), tmp_path / "run", 8, [Stopper()])
+    resumed = Trainer.resume(tmp_path / "run")
+    fit(resumed, [Stopper()])
+    assert_same_run(whole, resumed)
+
+
+def test_the_seconds_of_an_epoch_are_those_of_all_its_parts(tmp_path):
+    made = make()
+    with pytest.raises(KeyboardInterrupt):
+        fit(made, [StopAfter(8)], **PLAN)
+    assert 0 < made.run.seconds < 50
+    made.run.seconds = 100.0
+    made.save(tmp_path / "run")
+    seconds = fit(Trainer.resume(tmp_path / "run"))["seconds"]
+    assert 100 < seconds[1] < 150
+    assert np.all(np.delete(seconds, 1) < 50)
+
+
 # --- callbacks ------------------------------------------------------------------------
 
 
@@ -382,6 +409,8 @@ def test_a_file_that_holds_no_run_is_refused(tmp_path):
         lambda state: state["run"].pop("rows"),
         lambda state: state["run"]["rows"][0].pop("loss"),
         lambda state: state["run"].pop("epoch"),
+        lambda state: state["run"].pop("seed"),
+        lambda state: state["run"].update(seed=None),
         lambda state: state["run"].update(epoch="x"),
         lambda state: state["run"].update(surprise=1),
         lambda state: state.pop("callbacks"),

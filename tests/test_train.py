@@ -348,9 +348,10 @@ def test_the_progress_bar_changes_nothing_and_is_closed_after_an_error(capsys):
     def fail(trainer):
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as caught:
         fitted(progress=True, callbacks=[Watch(fail)])
     assert capsys.readouterr().err.endswith("\n")
+    del caught  # until here it kept the bar alive, which closes itself when it is freed
 
 
 def test_without_progress_nothing_is_printed_or_imported(capfd):
