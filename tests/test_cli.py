@@ -12,9 +12,7 @@ from fastnn import runtime
 from fastnn.cli import main
 
 
-def refused(
-    capsys: pytest.CaptureFixture[str], status: int, argv: list[str], message: str
-) -> None:
+def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], message: str) -> None:
     """The command ends with ``status`` and prints one line, which has ``message``."""
     assert main(argv) == status
     out, err = capsys.readouterr()
@@ -202,13 +200,9 @@ def test_info_tells_what_the_issue_asks_for(capsys: pytest.CaptureFixture[str]) 
         assert main(["info", "--threads", "1"]) == 0
     finally:
         runtime.set_num_threads(before)
-    lines = {
-        line[:17].strip(): line[17:] for line in capsys.readouterr().out.splitlines()
-    }
+    lines = {line[:17].strip(): line[17:] for line in capsys.readouterr().out.splitlines()}
     assert lines["numpy"] == np.__version__
-    assert (
-        lines["instruction set"].split()[0] in lines["instruction set"].split("of")[1]
-    )
+    assert lines["instruction set"].split()[0] in lines["instruction set"].split("of")[1]
     assert lines["threads"].startswith("1 (of ")
     peak = lines["measured peak"].split()
     assert float(peak[0]) > 0

@@ -38,9 +38,7 @@ def labels_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def idx(array: np.ndarray) -> bytes:
-    return struct.pack(
-        f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape
-    ) + bytes(array)
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + bytes(array)
 
 
 def test_predict_and_evaluate_agree(
@@ -57,9 +55,7 @@ def test_predict_and_evaluate_agree(
 
 
 @pytest.mark.parametrize("part", ["train", "all"])
-def test_the_other_parts(
-    digits_run: Path, part: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_other_parts(digits_run: Path, part: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(digits_run), "--part", part]) == 0
     total = {"train": 1438, "all": 1797}[part]
     assert f"of {total})" in capsys.readouterr().out

@@ -54,17 +54,14 @@ def test_ctrl_c_leaves_a_run_that_goes_on_to_the_same_bits(tmp_path: Path) -> No
     assert main(["train", "--resume", str(folder), "--quiet"]) == 0
     assert main([*argv, str(tmp_path / "whole")]) == 0
     one, two = (
-        (tmp_path / name / "model.safetensors").read_bytes()
-        for name in ("whole", "in two")
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "in two")
     )
     assert one == two
 
 
 @posix
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
-    assert (
-        main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path / "o")]) == 0
-    )
+    assert main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path / "o")]) == 0
     # More than a pipe holds, so that the writer must notice.
     np.save(tmp_path / "x.npy", np.tile(data.digits().x_train, (4, 1)))
     process = subprocess.Popen(

@@ -33,7 +33,7 @@ def draw(history: History, title: str, file: BinaryIO) -> None:
                 marker = "o" if len(history) < 3 else None
                 axes.plot(epochs, history[name], color=color, label=what, marker=marker)
         axes.set(xlabel="epoch", ylabel=label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)

@@ -91,9 +91,7 @@ def flat_rows(x: NDArray[np.generic], path: PathLike, name: str) -> NDArray[np.g
     are not finite.
     """
     if x.ndim < 2 or x.size == 0:
-        raise DataError(
-            path, f"{name} has shape {x.shape}, expected (samples, ...) and not empty"
-        )
+        raise DataError(path, f"{name} has shape {x.shape}, expected (samples, ...) and not empty")
     if x.dtype.kind not in "buif":
         raise DataError(path, f"{name} has dtype {x.dtype}, expected numbers")
     if x.dtype != np.uint8:

@@ -59,12 +59,7 @@ def read_idx(path: PathLike) -> NDArray[np.generic]:
 
 def _parse(stream: _Readable, path: PathLike) -> NDArray[np.generic]:
     magic = stream.read(4)
-    if (
-        len(magic) < 4
-        or magic[:2] != b"\0\0"
-        or magic[2] not in _DTYPES
-        or not magic[3]
-    ):
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not magic[3]:
         raise DataError(path, f"not an idx file (it starts with {magic!r})")
     lengths = stream.read(4 * magic[3])
     if len(lengths) < 4 * magic[3]:
@@ -75,9 +70,7 @@ def _parse(stream: _Readable, path: PathLike) -> NDArray[np.generic]:
     content = _read_up_to(stream, expected + 1)
     if len(content) != expected:
         found = "more" if len(content) > expected else str(len(content))
-        raise DataError(
-            path, f"its header says {shape}, {expected} bytes, but it holds {found}"
-        )
+        raise DataError(path, f"its header says {shape}, {expected} bytes, but it holds {found}")
     values = np.frombuffer(content, dtype).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
 

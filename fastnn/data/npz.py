@@ -72,9 +72,7 @@ def npz(path: PathLike) -> Dataset:
         raise DataError(path, f"y_train holds one class only ({classes[0]})")
     train_shape, test_shape = found["x_train"].shape[1:], found["x_test"].shape[1:]
     if train_shape != test_shape:
-        raise DataError(
-            path, f"x_train has samples of shape {train_shape}, x_test of {test_shape}"
-        )
+        raise DataError(path, f"x_train has samples of shape {train_shape}, x_test of {test_shape}")
     dtype = np.result_type(x_train, x_test)
     dataset = Dataset(
         name=f"npz:{os.fspath(path)}",
@@ -95,15 +93,12 @@ def _split_whole(
 ) -> dict[str, NDArray[np.generic]]:
     if any(name not in found for name in _WHOLE):
         names = ", ".join(found) or "nothing"
-        raise DataError(
-            path, f"holds {names}; expected {', '.join(_SPLIT)}, or x and y"
-        )
+        raise DataError(path, f"holds {names}; expected {', '.join(_SPLIT)}, or x and y")
     x, y = found["x"], found["y"]
     if x.ndim == 0 or y.ndim != 1:
         raise DataError(
             path,
-            f"x has shape {x.shape} and y {y.shape}, expected (samples, ...) and "
-            "(samples,)",
+            f"x has shape {x.shape} and y {y.shape}, expected (samples, ...) and (samples,)",
         )
     same_length(x, y, path)
     try:

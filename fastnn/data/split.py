@@ -33,7 +33,6 @@ def stratified_split(
     train, test = order[~in_test[order]], order[in_test[order]]
     if not len(train) or not len(test):
         raise ValueError(
-            f"{len(labels)} samples are too few to set {test_share:.0%} of each class "
-            "aside"
+            f"{len(labels)} samples are too few to set {test_share:.0%} of each class aside"
         )
     return train, test

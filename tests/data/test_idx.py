@@ -41,9 +41,7 @@ def folder(tmp_path: Path) -> Path:
 def test_every_type_and_shape_comes_back(
     tmp_path: Path, dtype: str, shape: tuple[int, ...], pack: type
 ) -> None:
-    array = (
-        np.random.default_rng(1).normal(0, 50, shape).astype(dtype.replace("u", "i"))
-    )
+    array = np.random.default_rng(1).normal(0, 50, shape).astype(dtype.replace("u", "i"))
     array = array.astype(dtype)
     file = tmp_path / "some.idx"
     file.write_bytes(pack(encode(array)))
@@ -115,9 +113,7 @@ def test_a_damaged_gzip_file_is_refused_by_name(tmp_path: Path) -> None:
         (b"\0\0\x0e\x03" + b"\xff" * 12 + b"abc", "but it holds 3"),
     ],
 )
-def test_what_is_no_idx_file_says_so(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
+def test_what_is_no_idx_file_says_so(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "bad.idx"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"bad\.idx: .*{message}") as caught:

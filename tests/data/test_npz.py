@@ -111,9 +111,7 @@ def test_labels_may_be_strings(tmp_path: Path) -> None:
         (four(x_train=X.astype(object)), "damaged npz file .*allow_pickle=False"),
     ],
 )
-def test_bad_arrays_are_named(
-    tmp_path: Path, arrays: dict[str, Any], message: str
-) -> None:
+def test_bad_arrays_are_named(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     file = write(tmp_path, **arrays)
     with pytest.raises(DataError, match=rf"mine\.npz: .*{message}"):
         data.npz(file)
@@ -129,9 +127,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_cut_or_flipped_bytes_never_escape_as_another_error(
-    tmp_path: Path, save: Any
-) -> None:
+def test_cut_or_flipped_bytes_never_escape_as_another_error(tmp_path: Path, save: Any) -> None:
     file = tmp_path / "mine.npz"
     save(file, **four())
     whole = file.read_bytes()

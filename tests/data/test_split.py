@@ -13,9 +13,7 @@ from fastnn.data import stratified_split
     share=st.floats(0.2, 0.8),
     seed=st.integers(0, 2**32),
 )
-def test_parts_are_a_partition_in_proportion(
-    y: list[int], share: float, seed: int
-) -> None:
+def test_parts_are_a_partition_in_proportion(y: list[int], share: float, seed: int) -> None:
     labels = np.array(y)
     train, test = stratified_split(labels, share, seed)
     assert sorted([*train, *test]) == list(range(len(y)))
