@@ -24,22 +24,16 @@ Initializer: TypeAlias = "Callable[[Shape, Seed, npt.DTypeLike], npt.NDArray[Any
 def _fans(shape: Shape) -> tuple[int, int]:
     """Inputs and outputs of one unit, for weights (in_features, out_features)."""
     if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(
-            f"shape wants (in_features, out_features), both at least 1, got {shape}"
-        )
+        raise ValueError(f"shape wants (in_features, out_features), both at least 1, got {shape}")
     return shape
 
 
-def _normal(
-    shape: Shape, deviation: float, seed: Seed, dtype: npt.DTypeLike
-) -> npt.NDArray[Any]:
+def _normal(shape: Shape, deviation: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     draws = np.random.default_rng(seed).standard_normal(shape)
     return (draws * deviation).astype(dtype)
 
 
-def _uniform(
-    shape: Shape, limit: float, seed: Seed, dtype: npt.DTypeLike
-) -> npt.NDArray[Any]:
+def _uniform(shape: Shape, limit: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.random.default_rng(seed).uniform(-limit, limit, shape).astype(dtype)
 
 
@@ -81,9 +75,7 @@ def glorot_uniform(
     return _uniform(shape, (6 / sum(_fans(shape))) ** 0.5, seed, dtype)
 
 
-def zeros(
-    shape: Shape, seed: Seed = None, dtype: npt.DTypeLike = "float32"
-) -> npt.NDArray[Any]:
+def zeros(shape: Shape, seed: Seed = None, dtype: npt.DTypeLike = "float32") -> npt.NDArray[Any]:
     """All zeros: fine for a model of one layer, where no symmetry needs breaking."""
     return np.zeros(shape, dtype)
 

@@ -64,9 +64,7 @@ def hinge_loss(
     return record(ops.hinge_loss, args)
 
 
-def mse_loss(
-    pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None
-) -> Tensor:
+def mse_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None) -> Tensor:
     """Mean over all elements of (pred - target)**2.
 
     Args:
@@ -85,9 +83,7 @@ def mse_loss(
     return _regression(ops.mse_loss, pred, target, sample_weight)
 
 
-def l1_loss(
-    pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None
-) -> Tensor:
+def l1_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None) -> Tensor:
     """Mean over all elements of abs(pred - target), with derivative 0 at 0.
 
     Arguments, result and errors: as :func:`mse_loss`.

@@ -60,9 +60,7 @@ def mlp(
         ValueError: a width is below 1, or the activation is unknown.
     """
     if activation not in _ACTIVATIONS:
-        raise ValueError(
-            f"activation wants one of {', '.join(_ACTIVATIONS)}, got {activation!r}"
-        )
+        raise ValueError(f"activation wants one of {', '.join(_ACTIVATIONS)}, got {activation!r}")
     layer, init = _ACTIVATIONS[activation]
     rng = np.random.default_rng(seed)
     layers: list[Module] = []

@@ -28,9 +28,7 @@ class Schedule:
 
     __slots__ = ("_formula", "_name", "_parameters")
 
-    def __init__(
-        self, name: str, parameters: dict[str, float], formula: Formula
-    ) -> None:
+    def __init__(self, name: str, parameters: dict[str, float], formula: Formula) -> None:
         self._name = name
         self._parameters = dict(parameters)
         self._formula = formula
@@ -120,9 +118,7 @@ def linear(warmup: float = 0.0, final: float = 0.0) -> Schedule:
     return _warmed("linear", warmup, final, lambda p: 1 + (final - 1) * p)
 
 
-def one_cycle(
-    peak_at: float = 0.3, start: float = 1 / 25, final: float = 1e-4
-) -> Schedule:
+def one_cycle(peak_at: float = 0.3, start: float = 1 / 25, final: float = 1e-4) -> Schedule:
     """Up from ``start`` to 1, then down to ``final``, along half cosines.
 
     Source: Smith, Topin, "Super-convergence" (2018).
@@ -144,14 +140,10 @@ def one_cycle(
             return _blend(start, 1.0, progress / peak_at)
         return _blend(1.0, final, (progress - peak_at) / (1 - peak_at))
 
-    return Schedule(
-        "one_cycle", {"peak_at": peak_at, "start": start, "final": final}, formula
-    )
+    return Schedule("one_cycle", {"peak_at": peak_at, "start": start, "final": final}, formula)
 
 
-def _warmed(
-    name: str, warmup: float, final: float, shape: Callable[[float], float]
-) -> Schedule:
+def _warmed(name: str, warmup: float, final: float, shape: Callable[[float], float]) -> Schedule:
     """A linear climb to 1, then ``shape`` of the progress through the rest."""
     _require("warmup", warmup, 0 <= warmup < 1, "in [0, 1)")
     _require("final", final, 0 <= final <= 1, "in [0, 1]")

@@ -112,9 +112,7 @@ class Tensor(Operators):
             return
         values = np.asarray(values)
         if values.shape != self._data.shape:
-            raise ValueError(
-                f"data wants an array of shape {self._data.shape}, got {values.shape}"
-            )
+            raise ValueError(f"data wants an array of shape {self._data.shape}, got {values.shape}")
         np.copyto(self._data, values, casting="same_kind")
 
     @property
@@ -197,9 +195,7 @@ class Tensor(Operators):
     def __fastnn_op__(self, op: Op, args: tuple[Any, ...]) -> Tensor:
         return record(op, args)
 
-    def backward(
-        self, grad: npt.ArrayLike | None = None, *, retain_graph: bool = False
-    ) -> None:
+    def backward(self, grad: npt.ArrayLike | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to ``.grad`` of every leaf that needs one.
 
         Args:
@@ -242,23 +238,18 @@ class Tensor(Operators):
             grad = grad.numpy()
         seed = np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
-            raise ValueError(
-                f"grad wants the tensor's shape {data.shape}, got {seed.shape}"
-            )
+            raise ValueError(f"grad wants the tensor's shape {data.shape}, got {seed.shape}")
         return seed
 
     # --- NumPy's protocols ----------------------------------------------------------
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
             op = ops.UFUNCS.get(ufunc)
             if op is not None:
                 if not _SEQUENCES.isdisjoint(map(type, inputs)):
                     inputs = tuple(
-                        np.asarray(each) if type(each) in _SEQUENCES else each
-                        for each in inputs
+                        np.asarray(each) if type(each) in _SEQUENCES else each for each in inputs
                     )
                 return record(op, inputs)
             if ufunc in ops.UNDIFFERENTIATED:
@@ -308,10 +299,10 @@ def _own_copy(data: Any) -> Array:
         data = data.numpy()
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data wants a plain array, got a masked array: fill it first")
-    array = np.array(data)
+    array = np.asarray(data)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"data wants real numbers, got dtype {array.dtype}")
-    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=None)
+    return array.astype(array.dtype.type, order="C")
 
 
 def _fill(tensor: Tensor, array: Array, requires_grad: bool) -> None:

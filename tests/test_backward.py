@@ -112,9 +112,7 @@ def test_nothing_to_differentiate() -> None:
 def test_argument_without_derivative_is_named(rng: np.random.Generator) -> None:
     weight = Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(TypeError, match=r"cross_entropy has no derivative.* 2"):
-        record(
-            ops.cross_entropy, (rng.standard_normal((3, 2)), [0, 1, 1], weight, None)
-        ).backward()
+        record(ops.cross_entropy, (rng.standard_normal((3, 2)), [0, 1, 1], weight, None)).backward()
 
 
 def test_a_backward_of_the_wrong_shape_is_named() -> None:

@@ -84,9 +84,7 @@ def test_kinks_are_flat() -> None:
     assert x.grad.tolist() == [[0, 0]]
 
 
-def test_results_are_scalars_of_the_scores_dtype(
-    scores: np.ndarray, dtype: np.dtype
-) -> None:
+def test_results_are_scalars_of_the_scores_dtype(scores: np.ndarray, dtype: np.dtype) -> None:
     s = Tensor(scores.astype(dtype), requires_grad=True)
     target = np.zeros((4, 3))  # float64 whatever the scores are
     for loss in (

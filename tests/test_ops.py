@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numerical import check_gradients
 
+from fastnn import _kernels as k
 from fastnn import ops
 from fastnn.ops.functions import FUNCTIONS
 from fastnn.tensor import Tensor
@@ -172,6 +173,23 @@ def test_matmul(left, right, rng: np.random.Generator) -> None:
         np.testing.assert_allclose(Tensor(a).dot(b).numpy(), a.dot(b), rtol=1e-12)
 
 
+def test_matmul_of_matrices_is_the_kernels(
+    rng: np.random.Generator, dtype: np.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+    real = k.matmul
+
+    def spy(a, b):
+        shapes.append((a.shape, b.shape))
+        return real(a, b)
+
+    monkeypatch.setattr(k, "matmul", spy)
+    a, b = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
+    a, b = (Tensor(each.astype(dtype), requires_grad=True) for each in (a, b))
+    (a @ b).backward(np.ones((2, 4)))
+    assert shapes == [((2, 3), (3, 4)), ((2, 4), (4, 3)), ((3, 2), (2, 4))]
+
+
 def test_matmul_of_mixed_dtypes(rng: np.random.Generator) -> None:
     a = Tensor(rng.standard_normal((2, 3)).astype(np.float32), requires_grad=True)
     b = Tensor(rng.standard_normal((3, 4)), requires_grad=True)
@@ -194,9 +212,7 @@ def test_dot_with_a_scalar_multiplies() -> None:
 @pytest.mark.parametrize("function", [np.sum, np.mean, np.max])
 def test_reductions(function, options) -> None:
     x = np.stack([A, B])[:, 0]
-    assert np.array_equal(
-        function(Tensor(x), **options).numpy(), function(x, **options)
-    )
+    assert np.array_equal(function(Tensor(x), **options).numpy(), function(x, **options))
     check_gradients(lambda t: function(t, **options), x)
     method = getattr(Tensor(x), function.__name__)
     assert np.array_equal(method(**options).numpy(), function(x, **options))
@@ -259,16 +275,12 @@ def test_linear(rng: np.random.Generator) -> None:
     b = rng.standard_normal(2)
     check_gradients(ops.linear, x, W, b)
     check_gradients(lambda x, W: ops.linear(x, W, None), x, W)
-    np.testing.assert_allclose(
-        ops.linear(Tensor(x), W, b).numpy(), x @ W + b, rtol=1e-12
-    )
+    np.testing.assert_allclose(ops.linear(Tensor(x), W, b).numpy(), x @ W + b, rtol=1e-12)
 
 
 def test_linear_does_not_compute_what_nobody_wants(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastnn import _kernels as k
-
     asked = []
     real = k.linear_backward
 

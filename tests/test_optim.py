@@ -250,9 +250,7 @@ def test_state_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="of SGD with the options"):
         optim.SGD([w], lr=0.1).load_state_dict(state)
     with pytest.raises(ValueError, match="wants 2 groups"):
-        optim.Adam([{"params": [w]}, {"params": [Parameter([1.0])]}]).load_state_dict(
-            state
-        )
+        optim.Adam([{"params": [w]}, {"params": [Parameter([1.0])]}]).load_state_dict(state)
     with pytest.raises(ValueError, match="in another way"):
         optim.Adam([w, Parameter([1.0])]).load_state_dict(state)
     other = optim.Adam([Parameter(np.ones((3, 2)))], lr=0.7)

@@ -165,9 +165,7 @@ class Module:
         arrays = {name: np.asarray(state[name]) for name in parameters}
         for name, parameter in parameters.items():
             if arrays[name].shape != parameter.shape:
-                raise ValueError(
-                    f"{name} wants shape {parameter.shape}, got {arrays[name].shape}"
-                )
+                raise ValueError(f"{name} wants shape {parameter.shape}, got {arrays[name].shape}")
         for name, parameter in parameters.items():
             parameter.data = arrays[name]
 
@@ -215,9 +213,7 @@ class Module:
         classes: npt.NDArray[Any] = np.argmax(scores, axis=-1)
         return classes.astype(np.int64, copy=False)
 
-    def predict_proba(
-        self, X: npt.ArrayLike, batch_size: int = 1024
-    ) -> npt.NDArray[Any]:
+    def predict_proba(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
         """The probability of each class: softmax of the scores, (N, C).
 
         Args: see :meth:`scores`.

@@ -41,9 +41,7 @@ def _register(name: str, cls: ModuleType) -> ModuleType:
     other = _classes.get(name)
     # A class defined anew in a notebook's cell replaces its former self.
     if other is not None and _home(other) != _home(cls):
-        raise ValueError(
-            f"the name {name!r} is taken by {other.__module__}.{other.__qualname__}"
-        )
+        raise ValueError(f"the name {name!r} is taken by {other.__module__}.{other.__qualname__}")
     if cls.config is Module.config:
         required = [
             argument.name
@@ -110,8 +108,7 @@ def build(description: Any, dtype: npt.DTypeLike | None = None) -> Module:
     """
     if not isinstance(description, dict) or set(description) != {"type", "config"}:
         raise ValueError(
-            'a layer is described by {"type": ..., "config": ...}, got '
-            f"{description!r}"
+            f'a layer is described by {{"type": ..., "config": ...}}, got {description!r}'
         )
     module = create(description["type"], description["config"])
     return module if dtype is None else module.astype(dtype)

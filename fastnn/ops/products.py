@@ -15,26 +15,26 @@ _KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 def _matmul(a: Any, b: Any) -> Any:
     """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
     dtype = a.dtype
-    if dtype is b.dtype and dtype in _KERNEL_DTYPES and a.ndim == 2 == b.ndim:
+    if dtype == b.dtype and dtype in _KERNEL_DTYPES and a.ndim == 2 == b.ndim:
         return k.matmul(a, b)
     return np.matmul(a, b)
 
 
 def _transposed(a: Any) -> Any:
-    return np.swapaxes(a, -1, -2)
+    return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
 def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:  # y[..., m] = sum over k of a[..., m, k] b[k]
         return g[..., None] * b
     if a.ndim == 1:  # y[..., n] = sum over k of a[k] b[..., k, n]
-        return np.sum(np.matmul(b, g[..., None])[..., 0], axis=tuple(range(b.ndim - 2)))
+        return np.matmul(b, g[..., None])[..., 0]
     return _matmul(g, _transposed(b))
 
 
 def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1 and a.ndim > 1:
-        return np.sum(a * g[..., None], axis=tuple(range(a.ndim - 1)))
+        return a * g[..., None]
     if a.ndim == 1:
         return g[..., None, :] * a[:, None] if b.ndim > 1 else g * a
     return _matmul(_transposed(a), g)
@@ -46,9 +46,7 @@ matmul = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
 def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the dtype that NumPy promotes them to: kernels refuse a mixture."""
     dtype = np.result_type(*(array for array in arrays if array is not None))
-    return tuple(
-        None if array is None else array.astype(dtype, copy=False) for array in arrays
-    )
+    return tuple(None if array is None else array.astype(dtype, copy=False) for array in arrays)
 
 
 def _linear(x: Any, W: Any, b: Any) -> Any:

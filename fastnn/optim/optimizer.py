@@ -41,9 +41,7 @@ class Optimizer:
 
     def _add_group(self, given: Any, options: Group) -> None:
         if not isinstance(given, dict) or "params" not in given:
-            raise TypeError(
-                f'a parameter group wants a dict with "params", got {given!r}'
-            )
+            raise TypeError(f'a parameter group wants a dict with "params", got {given!r}')
         unknown = set(given) - set(options) - {"params"}
         if unknown:
             raise ValueError(
@@ -58,8 +56,7 @@ class Optimizer:
         for parameter in group["params"]:
             if not isinstance(parameter, Tensor) or not parameter.requires_grad:
                 raise TypeError(
-                    "params wants Tensors that need a gradient, got "
-                    f"{type(parameter).__name__}"
+                    f"params wants Tensors that need a gradient, got {type(parameter).__name__}"
                 )
             if parameter in self.state:
                 raise ValueError("params has a parameter twice")
@@ -154,9 +151,7 @@ class Optimizer:
                 f"{len(groups)}, with {', '.join(groups[0]) if groups else 'none'}"
             )
         if [group["params"] for group in groups] != [group["params"] for group in own]:
-            raise ValueError(
-                "param_groups of the state divide the parameters in another way"
-            )
+            raise ValueError("param_groups of the state divide the parameters in another way")
         for group in groups:
             self._check(group)
         loaded = []
