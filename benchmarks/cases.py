@@ -166,12 +166,8 @@ def _gathers() -> list[Benchmark]:
     ]
 
 
-_POINTWISE = [
-    f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")
-]
-_ROWWISE = [
-    f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")
-]
+_POINTWISE = [f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")]
+_ROWWISE = [f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")]
 
 BENCHMARKS: list[Benchmark] = [
     _matmul(128, 784, 256),

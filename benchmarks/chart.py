@@ -22,17 +22,12 @@ class _Canvas:
         self.shapes: list[str] = []
         self.y = 0.0
 
-    def text(
-        self, x: float, y: float, text: str, anchor: str = "start", style: str = ""
-    ) -> None:
+    def text(self, x: float, y: float, text: str, anchor: str = "start", style: str = "") -> None:
         self.shapes.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {style}>'
-            f"{escape(text)}</text>"
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {style}>{escape(text)}</text>'
         )
 
-    def bar(
-        self, y: float, start: float, end: float, height: float, color: str
-    ) -> None:
+    def bar(self, y: float, start: float, end: float, height: float, color: str) -> None:
         self.shapes.append(
             f'<rect x="{start:.1f}" y="{y:.1f}" width="{max(end - start, 1):.1f}" '
             f'height="{height:.1f}" fill="{color}"/>'
@@ -40,8 +35,7 @@ class _Canvas:
 
     def rule(self, x: float, top: float, bottom: float, color: str) -> None:
         self.shapes.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" '
-            f'stroke="{color}"/>'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" stroke="{color}"/>'
         )
 
     def title(self, title: str, subtitle: str) -> None:
@@ -61,9 +55,7 @@ class _Canvas:
 
 
 def _pick(result: Row, **wanted: Any) -> list[Row]:
-    return [
-        row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())
-    ]
+    return [row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())]
 
 
 def _products(canvas: _Canvas, result: Row) -> None:
@@ -91,9 +83,7 @@ def _speedups(canvas: _Canvas, result: Row) -> None:
         "Every kernel at a training size, float32, against its plain-NumPy twin",
         "times as fast, logarithmic; sizes of a 784-256-128-10 net with batches of 128",
     )
-    canvas.legend(
-        [(FASTNN, "2 threads"), (FADED, "1 thread"), (SLOWER, "slower than NumPy")]
-    )
+    canvas.legend([(FASTNN, "2 threads"), (FADED, "1 thread"), (SLOWER, "slower than NumPy")])
     twos = _pick(result, training=True, dtype="float32", threads=2)
     ones = {
         (row["kernel"], row["size"]): row
@@ -127,9 +117,7 @@ def _speedups(canvas: _Canvas, result: Row) -> None:
             canvas.bar(y, start, end, height, color if speedup >= 1 else SLOWER)
         end = max(position(value["speedup"]) for value in (one, two))
         label = f"{two['speedup']:.3g}× / {one['speedup']:.3g}×"
-        canvas.text(
-            max(end, position(1)) + 5, canvas.y + 11, label, style='font-size="10"'
-        )
+        canvas.text(max(end, position(1)) + 5, canvas.y + 11, label, style='font-size="10"')
         canvas.y += BAR + GAP
     canvas.rule(position(1), top, bottom, "#57606a")
     canvas.y = bottom + 8

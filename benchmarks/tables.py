@@ -39,9 +39,7 @@ def _limit(row: Row) -> str:
 
 
 def _find(result: Row, **wanted: Any) -> list[Row]:
-    return [
-        row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())
-    ]
+    return [row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())]
 
 
 def slower(result: Row) -> list[str]:
@@ -69,9 +67,7 @@ def readme_table(result: Row) -> str:
         "|---|---|---|---|---|---|",
     ]
     for one in _find(result, kernel="matmul", dtype="float32", threads=1):
-        (two,) = _find(
-            result, kernel="matmul", dtype="float32", threads=2, size=one["size"]
-        )
+        (two,) = _find(result, kernel="matmul", dtype="float32", threads=2, size=one["size"])
         lines.append(
             f"| {one['size']} | {_time(one['fastnn_us'])} "
             f"| {one['fastnn_percent_of_peak']:.0f} % | {_time(two['fastnn_us'])} "
@@ -99,16 +95,19 @@ def readme_table(result: Row) -> str:
 
 def full_table(result: Row) -> str:
     """Every measured row."""
+    peaks = "; ".join(
+        f"{dtype} {peak['1']:.0f} GFLOP/s on 1 thread, {peak['2']:.0f} on 2"
+        for dtype, peak in result["peak_gflops"].items()
+    )
     bandwidth = ", ".join(
-        f"{rate:.0f} GB/s on {number}"
-        for number, rate in result["bandwidth_gb_per_s"].items()
+        f"{rate:.0f} GB/s on {number}" for number, rate in result["bandwidth_gb_per_s"].items()
     )
     lines = [
         "# Every kernel against its NumPy twin",
         "",
         f"{conditions(result)}.",
         "Best of interleaved rounds, the same call on both sides, both on the same",
-        "number of threads. Peak: fused multiply-adds, measured beside each product.",
+        f"number of threads. Peak: fused multiply-adds, the best seen: {peaks}.",
         f"Memory: c = a + b beyond the caches, {bandwidth} threads.",
         "",
         _slower_paragraph(result),
