@@ -24,7 +24,7 @@ from .tables import full_table, readme_table, replace_between_markers
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 COMMAND = "python -m benchmarks.report"
-SECONDS = 0.12  # measured per kernel, size, dtype and number of threads, both sides
+SECONDS = 0.25  # measured per kernel, size, dtype and number of threads, both sides
 
 Row = dict[str, Any]
 
