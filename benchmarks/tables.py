@@ -83,8 +83,6 @@ def readme_table(result: Row) -> str:
     )
     return "\n".join(
         [
-            "![Speed of every kernel against NumPy](benchmarks/results/kernels.svg)",
-            "",
             *lines,
             "",
             f"{summary} [All rows](benchmarks/results/kernels.md).",
