@@ -1,14 +1,17 @@
 """The settings of a run: their defaults, and how they are kept in run.json.
 
 How the defaults were chosen. The test part took no part in it: each candidate was
-trained on four fifths of the digits' training part and scored on the last fifth, over
-12 stratified splits (seeds 100 to 111), each with its own initial weights and order;
-the standard error of such a mean is about 0.25 points. 64-256-128-10 gained 0.3
-over 64-128-64-10, batches of 32 gained 0.4 over 64, a cosine schedule gained 0.3
-over a constant rate; 60 epochs, weight decay and wider nets gained nothing. The
-learning rates are the best of a grid of factors of 3 for each optimizer, or as good as
-the best; on Fashion-MNIST too (4 epochs, batches of 128, one split), all of them give
-88.0 to 89.6 % on the validation part.
+trained on four fifths of the digits' training part and scored on the last fifth, over 12
+stratified splits (seeds 100 to 111), each with its own initial weights and order, by a
+plain NumPy loop with he initialisation. Mean accuracy in percent, standard error 0.2 to
+0.35: 98.1 as it stands; 97.8 with mlp:128,64; 98.0 with mlp:512,256; 97.7 with batches of
+64; 98.1 with 60 epochs, with a weight decay of 1e-3 and with a constant rate. Cosine is
+for other data: Fashion-MNIST, 10 epochs, gets 90.2 on the validation part with it and
+88.4 without (means over three seeds).
+
+The learning rates are, for each optimizer, the best of three with a factor of about 3
+between them, or no worse than the best by more than the error (batches of 64 for all but
+adam). On the validation part of Fashion-MNIST, 4 epochs, they give 88.0 to 89.6.
 """
 
 from __future__ import annotations
