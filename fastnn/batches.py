@@ -69,13 +69,9 @@ class Batches:
         k.gather_rows(self._X, indices, self._scale, self._shift, x)
         return x.reshape((n, *self._row_shape))
 
-    def gather(
-        self, indices: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def gather(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """x (n, ...), y (n, ...) and weights (n,) of the rows at ``indices`` (n,)."""
-        y = np.take(
-            self.y, indices, axis=0, out=self._y_buffer[: len(indices)], mode="clip"
-        )
+        y = np.take(self.y, indices, axis=0, out=self._y_buffer[: len(indices)], mode="clip")
         weight = None if self.weight is None else self.weight[indices]
         return self.inputs(indices), y, weight
 
@@ -177,8 +173,7 @@ def sample_weights(weight: Any, n: int) -> np.ndarray:
     rows = real_array(weight, "sample_weight")
     if rows.shape != (n,):
         raise ValueError(
-            f"sample_weight: wanted shape ({n},), one weight a row of X, "
-            f"got {rows.shape}"
+            f"sample_weight: wanted shape ({n},), one weight a row of X, got {rows.shape}"
         )
     rows = rows.astype(np.float64)
     _all(

@@ -165,10 +165,7 @@ class Listeners:
 
     def states(self) -> list[dict[str, Any]]:
         """What those with a state remember."""
-        return [
-            {"type": type(one).__name__, "state": one.state_dict()}
-            for one in self._stateful()
-        ]
+        return [{"type": type(one).__name__, "state": one.state_dict()} for one in self._stateful()]
 
     def restore(self, states: list[dict[str, Any]]) -> None:
         """Give back what ``states()`` gave.

@@ -158,8 +158,7 @@ def _of_data(
         gradient = real_array(gradient, "the gradient f(X, W)")
         if gradient.shape != w.shape:
             raise ValueError(
-                f"f(X, W) must return a gradient of W's shape {w.shape}, "
-                f"got {gradient.shape}"
+                f"f(X, W) must return a gradient of W's shape {w.shape}, got {gradient.shape}"
             )
         return None, gradient
 

@@ -28,9 +28,7 @@ class History:
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch; ``row`` must hold exactly the columns."""
         if row.keys() != set(self.columns):
-            raise ValueError(
-                f"row: columns {sorted(row)} do not match {sorted(self.columns)}"
-            )
+            raise ValueError(f"row: columns {sorted(row)} do not match {sorted(self.columns)}")
         self.rows.append({name: float(row[name]) for name in self.columns})
 
     def __len__(self) -> int:
@@ -45,9 +43,7 @@ class History:
     def __getitem__(self, column: str) -> np.ndarray:
         """A column as a new float64 array of shape (epochs,)."""
         if column not in self.columns:
-            raise KeyError(
-                f"no column {column!r}; this history has {', '.join(self.columns)}"
-            )
+            raise KeyError(f"no column {column!r}; this history has {', '.join(self.columns)}")
         return np.array([row[column] for row in self.rows], dtype=np.float64)
 
     def to_csv(self, path: StrPath) -> None:

@@ -70,9 +70,7 @@ class Objective:
             return self._function(scores, y, sample_weight=weight)
         loss = self._function(scores, wrap(y))
         if not isinstance(loss, Tensor) or loss.size != 1:
-            raise TypeError(
-                f"loss: the function must return a scalar Tensor, got {loss!r}"
-            )
+            raise TypeError(f"loss: the function must return a scalar Tensor, got {loss!r}")
         return loss
 
     def batches(
@@ -110,9 +108,7 @@ class Objective:
             count=self._counter(y, output),
         )
 
-    def _targets(
-        self, y: Any, name: str, output: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> Array:
+    def _targets(self, y: Any, name: str, output: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """y, checked once, in the dtype and shape that the loss computes with.
 
         ``output`` is the shape of the model's output for all rows together.  A function

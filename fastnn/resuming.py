@@ -20,8 +20,7 @@ from fastnn.serialize import (
 )
 
 _OPTIMIZERS: dict[str, type[optim.Optimizer]] = {
-    cls.__name__: cls
-    for cls in (optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad)
+    cls.__name__: cls for cls in (optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad)
 }
 
 
@@ -68,8 +67,7 @@ def make_optimizer(optimizer: optim.Optimizer | str, model: Module) -> optim.Opt
     by_name = {name.lower(): cls for name, cls in _OPTIMIZERS.items()}
     if optimizer not in by_name:
         raise ValueError(
-            f"optimizer: there is none called {optimizer!r}; there are "
-            f"{', '.join(by_name)}"
+            f"optimizer: there is none called {optimizer!r}; there are {', '.join(by_name)}"
         )
     if optimizer == "sgd":
         return optim.SGD(model.parameters(), lr=0.01)
@@ -102,7 +100,5 @@ def load_optimizer(state: Mapping[str, Any], model: Module) -> optim.Optimizer:
     optimizer = _OPTIMIZERS[state["type"]](groups, lr=0.0)
     # JSON made the numbers of the parameters strings.
     numbered = {int(number): values for number, values in state["state"].items()}
-    optimizer.load_state_dict(
-        {"state": numbered, "param_groups": state["param_groups"]}
-    )
+    optimizer.load_state_dict({"state": numbered, "param_groups": state["param_groups"]})
     return optimizer

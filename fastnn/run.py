@@ -95,9 +95,7 @@ class Run:
     def check(self, *, samples: int, columns: list[str]) -> None:
         """Raise a ValueError unless the run can go on with such data."""
         if samples != self.samples:
-            raise ValueError(
-                f"X: the saved run trains on {self.samples} samples, got {samples}"
-            )
+            raise ValueError(f"X: the saved run trains on {self.samples} samples, got {samples}")
         if tuple(columns) != self.history.columns:
             raise ValueError(
                 "validation_data: the saved run records "
@@ -190,12 +188,8 @@ def make_plan(
         planned = {name: getattr(saved, name) for name in given}
         for name in ("batch_size", "shuffle", "seed"):
             if given[name] not in (None, planned[name]):
-                raise ValueError(
-                    f"{name}: the saved run has {planned[name]}, got {given[name]}"
-                )
-    plan = {
-        name: planned[name] if value is None else value for name, value in given.items()
-    }
+                raise ValueError(f"{name}: the saved run has {planned[name]}, got {given[name]}")
+    plan = {name: planned[name] if value is None else value for name, value in given.items()}
     if saved is not None and plan["epochs"] < saved.epoch + bool(saved.position):
         raise ValueError(
             f"epochs: the saved run is in epoch {saved.epoch + 1}, got {plan['epochs']}"

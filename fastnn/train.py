@@ -31,7 +31,8 @@ class Trainer:
         loss: ``"cross_entropy"`` or ``"hinge"``, of raw scores (N, C) and class labels
             (N,); ``"mse"``, ``"l1"``, ``"huber"`` or ``"binary_cross_entropy"`` (of
             logits), with real targets of the output's shape; or a function of two
-            Tensors, output and targets, to a scalar Tensor: the mean over the batch.
+            Tensors, output and targets, to a scalar Tensor: the mean over the batch
+            (for weights by class, one that calls ``fastnn.cross_entropy``).
         optimizer: an Optimizer of the model's parameters, or ``"adam"``, ``"adamw"``,
             ``"rmsprop"``, ``"adagrad"`` (with their default options) or ``"sgd"``
             (lr 0.01).
@@ -214,9 +215,7 @@ class Trainer:
             run.end_epoch({**row, "seconds": perf_counter() - began})
         listeners.tell("on_epoch_end", self, run.history.rows[-1])
 
-    def _step(
-        self, run: Run, x: Array, y: Array, weight: Array | None
-    ) -> tuple[float, Array]:
+    def _step(self, run: Run, x: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """One update by one batch; its loss and its scores."""
         scores = self.model(wrap(x))
         loss = self._objective(scores, y, weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastnn import Tensor
 from fastnn.gradient_descent import gradient_descent
 
 
@@ -18,6 +19,9 @@ RNG = np.random.default_rng(0)
 DATA = RNG.normal(size=(60, 3))
 TRUE = np.array([[1.0], [-2.0], [0.5]])
 TARGETS = DATA @ TRUE
+
+
+OTHER = Tensor([1.0], requires_grad=True)
 
 
 def eval_gradient(X, W):
@@ -73,6 +77,22 @@ def test_float32_stays_float32():
     np.testing.assert_allclose(result.w, DATA.mean(axis=0), atol=1e-5)
 
 
+def test_moves_are_summed_in_float64():
+    moves = np.array([2.0**24, 1, 1], np.float32)  # in float32 the ones would be lost
+    result = gradient_descent(lambda X, W: -moves, 0 * moves, 1, 0, 1, X=DATA)
+    assert result.steps[0] == 2**24 + 2
+
+
+def test_a_function_that_writes_into_its_weights_does_not_reach_the_callers():
+    def scribble(X, W):
+        W[...] = 7
+        return np.ones_like(W)
+
+    w0 = np.zeros(2)
+    gradient_descent(scribble, w0, 0.1, 0.0, 2, X=DATA)
+    np.testing.assert_array_equal(w0, [0, 0])
+
+
 def test_a_loss_that_diverges_names_the_iteration():
     # The distance is multiplied by -1e150 a step, so its square overflows in the third.
     with (
@@ -88,6 +108,7 @@ def test_a_loss_that_diverges_names_the_iteration():
         (lambda w: 3.0, TypeError, "must return a scalar Tensor, got 3.0"),
         (lambda w: w + 1, TypeError, "must return a scalar Tensor"),
         (lambda w: w.detach().sum(), ValueError, "must depend on w"),
+        (lambda w: (OTHER * 2).sum(), ValueError, "must depend on w"),
     ],
 )
 def test_a_loss_that_is_no_loss_is_refused(f, error, message):
@@ -99,9 +120,7 @@ def test_a_loss_that_is_no_loss_is_refused(f, error, message):
 
 
 def test_eval_gradient_finds_the_least_squares():
-    result = gradient_descent(
-        eval_gradient, np.zeros((3, 1)), 0.1, 1e-9, 5000, X=(DATA, TARGETS)
-    )
+    result = gradient_descent(eval_gradient, np.zeros((3, 1)), 0.1, 1e-9, 5000, X=(DATA, TARGETS))
     assert result.converged
     assert result.losses is None
     np.testing.assert_allclose(result.w, TRUE, atol=1e-7)
@@ -153,17 +172,13 @@ def test_subsamples_are_drawn_anew_without_repetition_and_by_the_seed():
 
 
 def test_subsamples_are_uniform():
-    counts = np.bincount(
-        np.ravel(drawn(5, batch_size=6, iterations=2000)), minlength=60
-    )
+    counts = np.bincount(np.ravel(drawn(5, batch_size=6, iterations=2000)), minlength=60)
     # Binomial with mean 200 and standard deviation 13.4.
     assert np.all(np.abs(counts - 200) < 6 * 13.4)
 
 
 def test_stochastic_descent_comes_near_the_optimum():
-    result = gradient_descent(
-        eval_gradient, np.zeros((3, 1)), 0.05, 0.0, 800, 8, X=(DATA, TARGETS)
-    )
+    result = gradient_descent(eval_gradient, np.zeros((3, 1)), 0.05, 0.0, 800, 8, X=(DATA, TARGETS))
     np.testing.assert_allclose(result.w, TRUE, atol=1e-6)
 
 

@@ -57,9 +57,7 @@ def test_ctrl_c_between_steps_is_answered_there():
 
     model = net()
     with pytest.raises(KeyboardInterrupt):
-        Trainer(model, "cross_entropy", "sgd").fit(
-            X, Y, progress=False, callbacks=[Press()]
-        )
+        Trainer(model, "cross_entropy", "sgd").fit(X, Y, progress=False, callbacks=[Press()])
 
 
 def test_the_epochs_row_is_in_the_history_or_it_never_was(monkeypatch):

@@ -184,6 +184,14 @@ def test_a_learning_rate_that_a_callback_changed(tmp_path):
     assert_same_run(whole, resumed)
 
 
+def test_the_progress_bar_begins_where_the_run_is(tmp_path, capsys):
+    interrupted(make(), tmp_path / "run", 8)
+    fit(Trainer.resume(tmp_path / "run"), progress=True)
+    bars = capsys.readouterr().err.split("\r")
+    assert "8/20" in bars[1]
+    assert "20/20" in bars[-1]
+
+
 def test_a_run_that_was_told_to_stop_still_ends_its_epoch(tmp_path):
     class Stopper:
         def on_batch_end(self, trainer):

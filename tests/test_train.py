@@ -69,9 +69,7 @@ def test_fit_is_the_loop_written_by_hand_in_numpy():
             d = (p - np.eye(CLASSES)[y]) / len(y)
             W, b = W - rate * (x.T @ d + decay * W), b - rate * d.sum(axis=0)
         np.testing.assert_allclose(row["data_loss"], total / N, rtol=1e-12)
-        np.testing.assert_allclose(
-            row["regularization"], decay / 2 * (W**2).sum(), rtol=1e-12
-        )
+        np.testing.assert_allclose(row["regularization"], decay / 2 * (W**2).sum(), rtol=1e-12)
         assert row["loss"] == row["data_loss"] + row["regularization"]
         assert row["accuracy"] == hits / N
         assert row["lr"] == rate
@@ -232,9 +230,7 @@ def test_clip_value_clips_each_element_before_the_norm():
         np.testing.assert_array_equal(c, np.clip(g, -limit, limit, dtype=np.float32))
     both = gradients_after_each_step(lr=0.0, clip_value=limit, clip_norm=1e-3)
     np.testing.assert_allclose(np.linalg.norm(both[0]), 1e-3, rtol=1e-5)
-    np.testing.assert_allclose(
-        both[0] / both[0].max(), clipped[0] / clipped[0].max(), rtol=1e-5
-    )
+    np.testing.assert_allclose(both[0] / both[0].max(), clipped[0] / clipped[0].max(), rtol=1e-5)
 
 
 def test_clipping_happens_before_the_update():
@@ -363,7 +359,5 @@ def test_without_progress_nothing_is_printed_or_imported(capfd):
         "t.fit(np.ones((4, 2)), [0, 1, 0, 1], epochs=1, progress=False)\n"
         "print([m for m in ('tqdm', 'safetensors', 'matplotlib') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

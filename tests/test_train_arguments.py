@@ -133,6 +133,7 @@ def test_validation_data_is_checked_before_the_first_step_and_named():
             "value -1.0 at position 3 is negative",
         ),
         (changed(np.ones(N), 3, np.nan), ValueError, "value nan at position 3"),
+        (changed(np.ones(N), 3, np.inf), ValueError, "value inf at position 3"),
         (["a"] * N, TypeError, "real numbers"),
     ],
 )

@@ -182,13 +182,9 @@ def test_whole_numbers_with_one_output_are_no_classes():
     assert "accuracy" not in history
 
 
-@pytest.mark.parametrize(
-    "wrong", [lambda s, y: 1.0, lambda s, y: s, lambda s, y: s.data]
-)
+@pytest.mark.parametrize("wrong", [lambda s, y: 1.0, lambda s, y: s, lambda s, y: s.data])
 def test_a_function_that_returns_no_scalar_tensor_is_refused(wrong):
-    with pytest.raises(
-        TypeError, match="loss: the function must return a scalar Tensor"
-    ):
+    with pytest.raises(TypeError, match="loss: the function must return a scalar Tensor"):
         fitted(loss=wrong)
 
 

@@ -27,9 +27,7 @@ def net(outputs: int = CLASSES, dtype: str = "float32", seed: int = 3) -> Module
     return models.mlp(FEATURES, (8,), outputs, seed=seed, dtype=dtype)
 
 
-def trainer(
-    loss: Any = "cross_entropy", model: Module | None = None, **options: Any
-) -> Trainer:
+def trainer(loss: Any = "cross_entropy", model: Module | None = None, **options: Any) -> Trainer:
     """A Trainer of a new net by plain SGD."""
     model = net() if model is None else model
     lr = options.pop("lr", 0.1)
