@@ -22,10 +22,10 @@ if GNU and platform.machine().lower() in ("x86_64", "amd64"):
     ISA_FLAGS["avx512"] = ["-mavx2", "-mfma", *avx512, "-mprefer-vector-width=512"]
 
 # Floating point means what it says: no contraction, and no flag that changes a result.
-FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = ["-pthread", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 FLAGS += ["-O1", "-g", *SANITIZE, "-DFASTNN_DEBUG"] if DEBUG else ["-O3", "-g0"]
-LINK = SANITIZE if DEBUG else ["-Wl,-s"] if sys.platform == "linux" else []
+LINK = SANITIZE if DEBUG else ["-pthread", "-Wl,-s"] if sys.platform == "linux" else []
 
 DIRECTIVES = {"boundscheck": DEBUG, "wraparound": False, "cdivision": True}
 NO_COMPILER = (
@@ -35,23 +35,20 @@ NO_COMPILER = (
 
 
 class BuildKernels(build_ext):
-    """Says in one line what a machine lacks; without OpenMP it builds for one thread."""
+    """Says in one line what a machine without a C compiler lacks."""
 
     def build_extensions(self):
-        if GNU and not self.compiles([]):
+        if GNU and not self.can_compile():
             raise SystemExit(NO_COMPILER)
-        if GNU and self.compiles(["-fopenmp"]):
-            self.extensions[-1].extra_compile_args.append("-fopenmp")
-            self.extensions[-1].extra_link_args.append("-fopenmp")
         super().build_extensions()
 
-    def compiles(self, flags):
-        """Whether the compiler turns a program into an executable with these flags."""
+    def can_compile(self):
+        """Whether there is a compiler that turns a program into an executable."""
         with tempfile.TemporaryDirectory() as folder:
             source, program = f"{folder}/try.c", f"{folder}/try"
             with open(source, "w") as file:
                 file.write("int main(void) { return 0; }")
-            command = [self.compiler.compiler_so[0], *flags, source, "-o", program]
+            command = [self.compiler.compiler_so[0], source, "-o", program]
             try:
                 return subprocess.run(command, capture_output=True).returncode == 0
             except OSError:

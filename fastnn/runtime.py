@@ -54,8 +54,8 @@ def set_num_threads(n: int) -> None:
 
     The results do not depend on the number of threads.  The default is the number of
     processors that the process may use (``OMP_NUM_THREADS``, affinity and a container's quota
-    are respected).  A build without OpenMP runs on one thread, and so does a forked
-    child, because OpenMP's threads do not survive a fork.
+    are respected).  Where there are no POSIX threads the kernels run on one, and so
+    they do in a forked child, because threads do not survive a fork.
 
     Raises:
         TypeError: ``n`` is not an integer.
@@ -69,7 +69,7 @@ def set_num_threads(n: int) -> None:
         raise ValueError(f"n must be at least 1, got {n}")
     if n > 1 and _doorway.is_forked():
         raise RuntimeError(
-            f"n is {n}, but a forked process runs on one thread: OpenMP's threads do not "
+            f"n is {n}, but a forked process runs on one thread: threads do not "
             "survive a fork; start processes with the 'spawn' method to use more"
         )
     _doorway.set_num_threads(min(n, 1024))
@@ -101,9 +101,9 @@ def info() -> dict[str, Any]:
 
     Returns:
         ``isa`` in use and ``isas_available`` here, ``threads`` in use, ``cpu_count``,
-        ``openmp``, ``peak_gflops`` (float32, on ``threads`` threads) and
-        ``peak_gflops_one_thread``, and the versions of ``fastnn``, ``numpy`` and
-        ``python``, with the ``platform``.
+        ``multithreaded`` (whether this build can use threads), ``peak_gflops``
+        (float32, on ``threads`` threads) and ``peak_gflops_one_thread``, and the
+        versions of ``fastnn``, ``numpy`` and ``python``, with the ``platform``.
     """
     import numpy as np
 
@@ -115,7 +115,7 @@ def info() -> dict[str, Any]:
         "isas_available": list(_kernels.isas),
         "threads": threads,
         "cpu_count": os.cpu_count(),
-        "openmp": _doorway.has_openmp(),
+        "multithreaded": _doorway.has_threads(),
         "peak_gflops": peak_gflops(threads),
         "peak_gflops_one_thread": peak_gflops(1),
         "fastnn": fastnn.__version__,

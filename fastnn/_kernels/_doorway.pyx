@@ -14,7 +14,6 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 
 from fastnn._kernels.call cimport *
@@ -406,14 +405,17 @@ def use(capsule, dict kernels) -> None:
 
 def measure_peak(int itemsize, int threads, double seconds) -> float:
     """The best rate of fused multiply-adds seen within ``seconds``, in operations a second."""
-    cdef Py_ssize_t rounds = 200000
-    cdef double best = 0
-    cdef double flops = table.flops_per_round[itemsize == 8] * <double> rounds * threads
+    cdef Probe probe
+    cdef double best = 0, flops
+    # Several tasks a thread, so that one that comes late takes fewer.
+    cdef Py_ssize_t tasks = 8 * threads
+    probe.table, probe.itemsize, probe.rounds = table, itemsize, 20000
+    flops = table.flops_per_round[itemsize == 8] * <double> probe.rounds * tasks
     end = time.perf_counter() + seconds
     while True:
         start = time.perf_counter()
         with nogil:
-            peak_on_threads(table, itemsize, threads, rounds)
+            fn_pool_run(run_probe, &probe, tasks, threads)
         now = time.perf_counter()
         best = max(best, flops / (now - start))
         if now >= end:

@@ -24,10 +24,4 @@ static int fn_has_avx512(void) { return 0; }
 #define FN_KEEP_SCRATCH 1
 #endif
 
-#ifdef _OPENMP
-#define FN_OPENMP 1
-#else
-#define FN_OPENMP 0
-#endif
-
 #endif

@@ -25,7 +25,7 @@ cdef extern from "gemm_types.h" nogil:
 cdef enum:
     K_BLOCK = 512          # a strip of 8 rows of float is 16 KiB, half of a first-level cache
     COLUMN_BLOCK = 512     # bytes of a row of B in one task
-    WORTH_SHARING = 1048576  # multiply-adds: ten microseconds or more on one core
+    WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
     FEW_TASKS = 8
 
 # C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides but C's columns.

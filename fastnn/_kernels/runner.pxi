@@ -2,19 +2,24 @@
 #
 # A call's memory is one block: what its tasks share, then a scratch for each thread.  Small ones
 # lie on the stack; of the others, one is kept for the next call, so that its pages stay
-# mapped.  The GIL guards the spare block and the count of busy threads.
+# mapped.  The GIL guards the spare block.
 
 cdef extern from "cpu.h" nogil:
     bint fn_has_avx2()
     bint fn_has_avx512()
-    const int FN_STACK_SCRATCH, FN_KEEP_SCRATCH, FN_OPENMP
+    const int FN_STACK_SCRATCH, FN_KEEP_SCRATCH
+
+cdef extern from "pool.h" nogil:
+    const int FN_HAS_THREADS
+    void fn_pool_run(
+        void (*work)(void *job, Py_ssize_t task, int thread) noexcept nogil,
+        void *job, Py_ssize_t tasks, int threads)
 
 cdef enum:
     STACK_BYTES = 8192
     ALIGNMENT = 64
 
 cdef int thread_limit = 1
-cdef int busy_threads = 0
 cdef bint forked = False
 cdef void *spare = NULL
 cdef Py_ssize_t spare_bytes = 0
@@ -24,27 +29,32 @@ cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
     return (n + ALIGNMENT - 1) & ~<Py_ssize_t> (ALIGNMENT - 1)
 
 
-cdef void run_phases(
-    Call *c, task_t task, int threads, char *scratch, Py_ssize_t scratch_bytes
-) noexcept nogil:
-    cdef int phase
-    cdef Py_ssize_t t
-    for phase in range(c.phases):
-        if threads > 1 and c.tasks[phase] > 1:
-            for t in prange(
-                c.tasks[phase], num_threads=threads, schedule="dynamic", chunksize=1
-            ):
-                task(c, phase, t, scratch + threadid() * scratch_bytes)
-        else:
-            for t in range(c.tasks[phase]):
-                task(c, phase, t, scratch)
+# One phase of a call, as the threads of the pool see it.
+cdef struct Phase:
+    Call *call
+    task_t task
+    int number
+    char *scratch
+    Py_ssize_t scratch_bytes
+
+
+cdef void run_task(void *job, Py_ssize_t task, int thread) noexcept nogil:
+    cdef Phase *phase = <Phase *> job
+    phase.task(
+        phase.call, phase.number, task, phase.scratch + thread * phase.scratch_bytes)
+
+
+cdef void run_phases(Call *c, Phase *phase, int threads) noexcept nogil:
+    for phase.number in range(c.phases):
+        fn_pool_run(run_task, phase, c.tasks[phase.number], threads)
         if c.status != OK:
             return
 
 
 cdef int execute(Call *c, plan_t plan, task_t task) except -1:
     """Plan a bound call and run it; what it finds wrong in the values is in ``c.status``."""
-    global busy_threads, spare, spare_bytes
+    global spare, spare_bytes
+    cdef Phase work
     cdef char stack[STACK_BYTES + ALIGNMENT]
     cdef int phase, threads
     cdef Py_ssize_t most_tasks = 1, shared, scratch, need, got = 0
@@ -54,7 +64,7 @@ cdef int execute(Call *c, plan_t plan, task_t task) except -1:
     plan(c)
     for phase in range(c.phases):
         most_tasks = max(most_tasks, c.tasks[phase])
-    threads = <int> min(<Py_ssize_t> max(thread_limit - busy_threads, 1), most_tasks)
+    threads = <int> min(<Py_ssize_t> thread_limit, most_tasks)
     shared, scratch = aligned(c.shared), aligned(c.scratch)
     need = shared + threads * scratch
     if need > FN_STACK_SCRATCH:
@@ -68,13 +78,13 @@ cdef int execute(Call *c, plan_t plan, task_t task) except -1:
         memory = <char *> block
     memory = <char *> aligned(<Py_ssize_t> memory)
     c.memory = memory
+    work.call, work.task = c, task
+    work.scratch, work.scratch_bytes = memory + shared, scratch
     if most_tasks == 1:
-        run_phases(c, task, 1, memory + shared, scratch)
+        run_phases(c, &work, 1)
     else:
-        busy_threads += threads
         with nogil:
-            run_phases(c, task, threads, memory + shared, scratch)
-        busy_threads -= threads
+            run_phases(c, &work, threads)
     if block != NULL:
         if FN_KEEP_SCRATCH and got > spare_bytes:
             free(spare)
@@ -90,18 +100,18 @@ def get_num_threads() -> int:
 
 def set_num_threads(int n) -> None:
     global thread_limit
-    thread_limit = n if FN_OPENMP and not forked else 1
+    thread_limit = n if FN_HAS_THREADS and not forked else 1
 
 
 def after_fork_in_child() -> None:
-    """OpenMP's threads did not survive the fork: the child runs on one."""
-    global thread_limit, busy_threads, forked, spare, spare_bytes
+    """The pool's threads did not survive the fork: the child runs on one."""
+    global thread_limit, forked, spare, spare_bytes
     # A thread that forked beside us may have been about to free the spare block.
-    forked, thread_limit, busy_threads, spare, spare_bytes = True, 1, 0, NULL, 0
+    forked, thread_limit, spare, spare_bytes = True, 1, NULL, 0
 
 
-def has_openmp() -> bool:
-    return FN_OPENMP != 0
+def has_threads() -> bool:
+    return FN_HAS_THREADS != 0
 
 
 def is_forked() -> bool:
@@ -118,11 +128,13 @@ def supported_isas() -> tuple:
     return tuple(found)
 
 
-cdef double peak_on_threads(
-    const Table *table, int itemsize, int threads, Py_ssize_t rounds
-) noexcept nogil:
-    cdef int t
-    cdef double total = 0
-    for t in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        total += table.peak_rounds(itemsize, rounds)
-    return total
+# The peak probe, as the threads of the pool see it: one task for each.
+cdef struct Probe:
+    const Table *table
+    int itemsize
+    Py_ssize_t rounds
+
+
+cdef void run_probe(void *job, Py_ssize_t task, int thread) noexcept nogil:
+    cdef Probe *probe = <Probe *> job
+    probe.table.peak_rounds(probe.itemsize, probe.rounds)

@@ -18,8 +18,7 @@ def run(args: argparse.Namespace) -> int:
         "python": found["python"],
         "platform": found["platform"],
         "instruction set": f"{found['isa']} (of {', '.join(found['isas_available'])})",
-        "threads": f"{found['threads']} (of {found['cpu_count']} CPUs, "
-        f"{'with' if found['openmp'] else 'without'} OpenMP)",
+        "threads": f"{found['threads']} (of {found['cpu_count']} CPUs)",
         "measured peak": f"{found['peak_gflops']:.0f} GFLOP/s, "
         f"one thread {found['peak_gflops_one_thread']:.0f} (float32)",
     }

@@ -136,7 +136,7 @@ print("ok")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_kernels_work_after_a_fork():
-    """OpenMP's threads do not survive a fork; a child that waits for them hangs."""
+    """Threads do not survive a fork; a child that waits for them hangs."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
         capture_output=True,
