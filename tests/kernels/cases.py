@@ -198,7 +198,7 @@ def _gather(source: str, **options: Any) -> Callable:
 
 def _gather_magnitudes(arguments, results):
     rows = arguments["source"][arguments["indices"]].astype(np.float64)
-    size = np.abs(rows * arguments.get("scale", 1.0)) + arguments.get("shift", 0.0)
+    size = np.abs(rows * arguments.get("scale", 1.0)) + abs(arguments.get("shift", 0.0))
     return ((1, size),)
 
 
@@ -283,9 +283,7 @@ CASES: list[Case] = [
         _pointwise_backward,
     ),
     Case("tanh", "tanh", _activation, relative),
-    Case(
-        "tanh_backward", "tanh_backward", _backward("y", np.tanh), _pointwise_backward
-    ),
+    Case("tanh_backward", "tanh_backward", _backward("y", np.tanh), _pointwise_backward),
     Case("softmax", "softmax", _activation, _softmax_magnitudes),
     Case(
         "softmax_backward",
@@ -315,6 +313,12 @@ CASES: list[Case] = [
         "gather_rows/scale",
         "gather_rows",
         _gather("floats", scale=0.7, shift=0.2),
+        _gather_magnitudes,
+    ),
+    Case(
+        "gather_rows/shift",
+        "gather_rows",
+        _gather("floats", shift=-0.5),
         _gather_magnitudes,
     ),
     Case(
