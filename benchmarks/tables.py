@@ -106,7 +106,7 @@ def full_table(result: Row) -> str:
         f"{conditions(result)}.",
         "Best of interleaved rounds, the same call on both sides, both on the same",
         f"number of threads. Peak: fused multiply-adds, the best seen: {peaks}.",
-        f"Memory: c = a + b beyond the caches, {bandwidth} threads.",
+        f"Memory: a += b beyond the caches, {bandwidth} threads.",
         "",
         _slower_paragraph(result),
         "",
