@@ -1,4 +1,4 @@
-# Matrix multiply, and the linear layer's backward, which is two of them and a sum.
+# The product of two matrices: how it is divided, and its tiles.
 #
 # C is cut into tasks of whole tiles; a task walks k in blocks short enough for a strip of A
 # to stay in the first cache and a panel of B in the second.  B is read where it lies if its
@@ -7,6 +7,9 @@
 
 cdef extern from "gemm_types.h" nogil:
     const int FN_TILE_ROWS, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES, FN_PARTIAL_IS_FAST
+    const int FN_DOT_COLUMNS
+    enum:
+        FN_TILE_SIZE
     void fn_gemm_tile_32(
         int rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const float *b, Py_ssize_t b_k, float *c, Py_ssize_t c_row, const float *bias, int add,
@@ -15,6 +18,13 @@ cdef extern from "gemm_types.h" nogil:
         int rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const double *b, Py_ssize_t b_k, double *c, Py_ssize_t c_row, const double *bias,
         int add, double *packed)
+    void fn_narrow_32(
+        Py_ssize_t rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row,
+        const float *b, Py_ssize_t b_row, float *c, Py_ssize_t c_row, const float *bias, int add)
+    void fn_narrow_64(
+        Py_ssize_t rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row,
+        const double *b, Py_ssize_t b_row, double *c, Py_ssize_t c_row, const double *bias,
+        int add)
     void fn_transpose_32(
         const float *source, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns,
         float *packed, Py_ssize_t packed_row)
@@ -28,7 +38,7 @@ cdef enum:
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
     FEW_TASKS = 8
 
-# C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides but C's columns.
+# C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides.
 cdef struct Product:
     Py_ssize_t M, N, K
     const void *a
@@ -36,8 +46,39 @@ cdef struct Product:
     const void *b
     Py_ssize_t b_k, b_column
     void *c
+    Py_ssize_t c_row, c_column
     const void *bias
+    bint dots  # by narrow.pxi, not by tiles
     Py_ssize_t row_block, column_block, tasks
+
+
+cdef inline bint is_narrow(Product *p, int itemsize) noexcept nogil:
+    """Fewer columns than a tile has: some of its lanes would be idle."""
+    return p.N <= 16 and p.N < 2 * (FN_LANES_32 if itemsize == 4 else FN_LANES_64)
+
+
+cdef void transpose(Product *p) noexcept nogil:
+    """C.T = B.T A.T, the same product with the same bits."""
+    p.M, p.N = p.N, p.M
+    p.a, p.b = p.b, p.a
+    p.a_row, p.b_column = p.b_column, p.a_row
+    p.a_k, p.b_k = p.b_k, p.a_k
+    p.c_row, p.c_column = p.c_column, p.c_row
+
+
+cdef void arrange(Product *p, int itemsize) noexcept nogil:
+    """Choose the way to multiply, and divide the work.
+
+    A product with few columns leaves lanes of its tiles idle.  It is turned over where that makes
+    wide rows of A the columns, or done by dot products where k is the long way.
+    """
+    p.dots = False
+    if is_narrow(p, itemsize) and p.M >= 32 and p.K > 0:
+        if p.a_row == 1 and p.a_k != 1 and p.K >= 16 and p.bias == NULL:
+            transpose(p)
+        elif p.a_k == 1 and p.N <= FN_DOT_COLUMNS and p.K >= 256 // itemsize:
+            p.dots = True
+    divide(p, itemsize)
 
 
 cdef inline Py_ssize_t blocks(Py_ssize_t n, Py_ssize_t block) noexcept nogil:
@@ -145,15 +186,17 @@ cdef void multiply_block(
     Py_ssize_t k0, Py_ssize_t depth, floating *scratch
 ) noexcept nogil:
     """Add to rows i0:i1 and columns j0:j1 of C what A's columns k0.. and B's rows k0.. give."""
-    cdef int rows = FN_TILE_ROWS, width = 2 * (
-        FN_LANES_32 if floating is float else FN_LANES_64
-    )
+    cdef int width = 2 * (FN_LANES_32 if floating is float else FN_LANES_64)
+    # Strips of equal height: 5 and 5 rows keep more sums going than 8 and 2.
+    cdef int rows = <int> blocks(i1 - i0, blocks(i1 - i0, FN_TILE_ROWS))
     cdef Py_ssize_t strip, panel, i, j, b_k
     cdef const floating *a
     cdef const floating *b
     cdef const floating *bias = NULL
     cdef floating *c
     cdef floating *kept
+    cdef floating tile[FN_TILE_SIZE]
+    cdef int m, n
     cdef Packing how = packing(p, i1 - i0, j1 - j0, sizeof(floating))
     if how == PACKED:
         pack(p, k0, depth, j0, j1 - j0, scratch)
@@ -161,10 +204,12 @@ cdef void multiply_block(
         bias = <const floating *> p.bias + j0
     for strip in range(blocks(i1 - i0, rows)):
         i = i0 + strip * rows
+        m = <int> min(<Py_ssize_t> rows, i1 - i)
         a = <const floating *> p.a + i * p.a_row + k0 * p.a_k
         for panel in range(blocks(j1 - j0, width)):
             j = panel * width
-            c = <floating *> p.c + i * p.N + j0 + j
+            n = <int> min(<Py_ssize_t> width, j1 - j0 - j)
+            c = <floating *> p.c + i * p.c_row + (j0 + j) * p.c_column
             kept = NULL
             if how == IN_PLACE:
                 b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
@@ -173,104 +218,39 @@ cdef void multiply_block(
                 kept = scratch + j * depth
             else:
                 b, b_k = scratch + j * depth, width
-            if floating is float:
-                fn_gemm_tile_32(
-                    <int> min(<Py_ssize_t> rows, i1 - i),
-                    <int> min(<Py_ssize_t> width, j1 - j0 - j), depth, a, p.a_row, p.a_k, b, b_k,
-                    c, p.N, bias + j if bias != NULL else NULL, k0 > 0, kept)
+            if p.c_column == 1:
+                gemm_tile(
+                    m, n, depth, a, p.a_row, p.a_k, b, b_k, c, p.c_row,
+                    bias + j if bias != NULL else NULL, k0 > 0, kept)
             else:
-                fn_gemm_tile_64(
-                    <int> min(<Py_ssize_t> rows, i1 - i),
-                    <int> min(<Py_ssize_t> width, j1 - j0 - j), depth, a, p.a_row, p.a_k, b, b_k,
-                    c, p.N, bias + j if bias != NULL else NULL, k0 > 0, kept)
+                gemm_tile(
+                    m, n, depth, a, p.a_row, p.a_k, b, b_k, tile, width, <floating *> NULL,
+                    False, kept)
+                spread(tile, width, m, n, c, p.c_row, p.c_column, k0 > 0)
 
 
-# --- matmul(a, b, bias, out) and linear(x, W, b, y) -----------------------------------
-
-
-cdef void set_matmul(Call *c, Product *p) noexcept nogil:
-    p.M, p.K, p.N = c.size[0], c.size[1], c.size[2]
-    p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
-    p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
-    p.bias, p.c = c.array[2], c.array[3]
-    divide(p, c.itemsize)
-
-
-cdef void plan_matmul(Call *c) noexcept nogil:
-    cdef Product p
-    set_matmul(c, &p)
-    c.phases = 1
-    c.tasks[0] = p.tasks
-    c.scratch = packing_bytes(&p)
-
-
-cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
-    cdef Product p
-    set_matmul(c, &p)
-    multiply(&p, task, scratch)
-
-
-# --- linear_backward(dout, x, W, dx, dW, db) ------------------------------------------
-
-
-cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
-    """dx = dout W.T and dW = x.T dout; one that is not wanted has no tasks."""
-    cdef Py_ssize_t N = c.size[0], C = c.size[1], D = c.size[2]
-    dx.M, dx.N, dx.K = N, D, C
-    dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
-    dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
-    dx.c, dx.bias = c.array[3], NULL
-    divide(dx, c.itemsize)
-    if c.array[3] == NULL:
-        dx.tasks = 0
-    dW.M, dW.N, dW.K = D, C, N
-    dW.a, dW.a_row, dW.a_k = c.array[1], c.stride[3], c.stride[2]
-    dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
-    dW.c, dW.bias = c.array[4], NULL
-    divide(dW, c.itemsize)
-    if c.array[4] == NULL:
-        dW.tasks = 0
-
-
-cdef void plan_linear_backward(Call *c) noexcept nogil:
-    cdef Product dx, dW
-    set_linear_backward(c, &dx, &dW)
-    c.phases = 1
-    c.tasks[0] = 1 + dx.tasks + dW.tasks
-    if dx.tasks <= 1 and dW.tasks <= 1:
-        c.tasks[0] = 1  # too little to share: one task does it all
-    c.scratch = max(packing_bytes(&dx), packing_bytes(&dW))
-
-
-cdef void linear_backward(
-    Call *c, int phase, Py_ssize_t task, floating *scratch
+cdef inline void gemm_tile(
+    int rows, int columns, Py_ssize_t K, const floating *a, Py_ssize_t a_row, Py_ssize_t a_k,
+    const floating *b, Py_ssize_t b_k, floating *c, Py_ssize_t c_row, const floating *bias,
+    bint add, floating *kept
 ) noexcept nogil:
-    cdef Product dx, dW
-    cdef Py_ssize_t part, end
-    set_linear_backward(c, &dx, &dW)
-    end = 1 + dx.tasks + dW.tasks if c.tasks[0] == 1 else task + 1
-    for part in range(task, end):
-        if part > dx.tasks:
-            multiply(&dW, part - dx.tasks - 1, scratch)
-        elif part > 0:
-            multiply(&dx, part - 1, scratch)
-        elif c.array[5] != NULL:
-            sum_rows(
-                <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0],
-                c.stride[1], <floating *> c.array[5])
+    if floating is float:
+        fn_gemm_tile_32(
+            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept)
+    else:
+        fn_gemm_tile_64(
+            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept)
 
 
-cdef void sum_rows(
-    const floating *x, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t column,
-    floating *total
+cdef inline void spread(
+    const floating *tile, Py_ssize_t width, int rows, int columns, floating *c,
+    Py_ssize_t c_row, Py_ssize_t c_column, bint add
 ) noexcept nogil:
-    cdef Py_ssize_t i, j
+    """Bring a tile to where C's elements lie."""
+    cdef int i, j
     for j in range(columns):
-        total[j] = 0
-    for i in range(rows):
-        if column == 1:
-            for j in range(columns):
-                total[j] += x[i * row + j]
-        else:
-            for j in range(columns):
-                total[j] += x[i * row + j * column]
+        for i in range(rows):
+            if add:
+                c[i * c_row + j * c_column] += tile[i * width + j]
+            else:
+                c[i * c_row + j * c_column] = tile[i * width + j]

@@ -1,4 +1,4 @@
-/* gemm.h for float and for double. */
+/* gemm.h and narrow.h for float and for double. */
 #ifndef FASTNN_GEMM_TYPES_H
 #define FASTNN_GEMM_TYPES_H
 #include "simd.h"
@@ -11,6 +11,17 @@
 #define FN_TILE_ROWS 6
 #endif
 
+#define FN_TILE_SIZE (FN_TILE_ROWS * 2 * FN_LANES_32) /* elements, of the type with most */
+
+/* The sums of a product with few columns take the same registers. */
+#if FN_VECTOR_BYTES == 64
+#define FN_DOT_ROWS 2
+#define FN_DOT_COLUMNS 16
+#else
+#define FN_DOT_ROWS 1
+#define FN_DOT_COLUMNS 12
+#endif
+
 /* How many rows of B ahead a tile that packs them asks for. */
 #define FN_AHEAD 16
 
@@ -19,6 +30,7 @@
 #define L FN_LANES_32
 #define F(name) name##_32
 #include "gemm.h"
+#include "narrow.h"
 #undef T
 #undef V
 #undef L
@@ -29,6 +41,7 @@
 #define L FN_LANES_64
 #define F(name) name##_64
 #include "gemm.h"
+#include "narrow.h"
 #undef T
 #undef V
 #undef L

@@ -9,6 +9,8 @@ from libc.string cimport memcpy
 from fastnn._kernels.call cimport *
 
 include "gemm.pxi"
+include "narrow.pxi"
+include "matmul.pxi"
 include "activations.pxi"
 include "class_losses.pxi"
 include "real_losses.pxi"

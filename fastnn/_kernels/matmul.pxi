@@ -1,0 +1,115 @@
+# Matrix multiply, and the linear layer's backward, which is two of them and a sum.
+
+# --- matmul(a, b, bias, out) and linear(x, W, b, y) -----------------------------------
+
+
+cdef void set_matmul(Call *c, Product *p) noexcept nogil:
+    p.M, p.K, p.N = c.size[0], c.size[1], c.size[2]
+    p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
+    p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
+    p.bias, p.c, p.c_row, p.c_column = c.array[2], c.array[3], p.N, 1
+    arrange(p, c.itemsize)
+
+
+cdef void plan_matmul(Call *c) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    c.phases = 2
+    c.tasks[0] = 0
+    c.tasks[1] = p.tasks
+    if not p.dots:
+        c.scratch = packing_bytes(&p)
+    elif p.b_k != 1:
+        c.tasks[0] = p.N if p.tasks > 1 else 1
+        c.shared = p.N * dot_row(&p, c.itemsize) * c.itemsize
+
+
+cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    if phase == 0:
+        pack_columns(
+            &p, task, p.N if c.tasks[0] == 1 else task + 1, <floating *> c.memory)
+    elif p.dots:
+        multiply_dots(&p, task, <const floating *> c.memory)
+    else:
+        multiply(&p, task, scratch)
+
+
+# --- linear_backward(dout, x, W, dx, dW, db) ------------------------------------------
+
+
+cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
+    """dx = dout W.T and dW = x.T dout; one that is not wanted has no tasks."""
+    cdef Py_ssize_t N = c.size[0], C = c.size[1], D = c.size[2]
+    dx.M, dx.N, dx.K = N, D, C
+    dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
+    dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
+    dx.c, dx.c_row, dx.c_column, dx.bias = c.array[3], D, 1, NULL
+    arrange(dx, c.itemsize)
+    if dx.dots and dx.b_k != 1:
+        dx.dots = False  # it would want a phase that packs B first
+    if c.array[3] == NULL:
+        dx.tasks = 0
+    dW.M, dW.N, dW.K = D, C, N
+    dW.a, dW.a_row, dW.a_k = c.array[1], c.stride[3], c.stride[2]
+    dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
+    dW.c, dW.c_row, dW.c_column, dW.bias = c.array[4], C, 1, NULL
+    arrange(dW, c.itemsize)
+    if dW.dots and dW.b_k != 1:
+        dW.dots = False
+    if c.array[4] == NULL:
+        dW.tasks = 0
+
+
+cdef void plan_linear_backward(Call *c) noexcept nogil:
+    cdef Product dx, dW
+    set_linear_backward(c, &dx, &dW)
+    c.phases = 1
+    c.tasks[0] = 1 + dx.tasks + dW.tasks
+    if dx.tasks <= 1 and dW.tasks <= 1:
+        c.tasks[0] = 1  # too little to share: one task does it all
+    c.scratch = max(packing_bytes(&dx), packing_bytes(&dW))
+
+
+cdef void linear_backward(
+    Call *c, int phase, Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    cdef Product dx, dW
+    cdef Py_ssize_t part, end
+    set_linear_backward(c, &dx, &dW)
+    end = 1 + dx.tasks + dW.tasks if c.tasks[0] == 1 else task + 1
+    for part in range(task, end):
+        if part > dx.tasks:
+            multiply_here(&dW, part - dx.tasks - 1, scratch)
+        elif part > 0:
+            multiply_here(&dx, part - 1, scratch)
+        elif c.array[5] != NULL:
+            sum_rows(
+                <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0],
+                c.stride[1], <floating *> c.array[5])
+
+
+cdef inline void multiply_here(
+    Product *p, Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    if p.dots:
+        multiply_dots(p, task, <const floating *> NULL)
+    else:
+        multiply(p, task, scratch)
+
+
+cdef void sum_rows(
+    const floating *x, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t column,
+    floating *total
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for j in range(columns):
+        total[j] = 0
+    for i in range(rows):
+        if column == 1:
+            for j in range(columns):
+                total[j] += x[i * row + j]
+        else:
+            for j in range(columns):
+                total[j] += x[i * row + j * column]
