@@ -19,7 +19,7 @@ from libc.stdlib cimport free, malloc
 from fastnn._kernels.call cimport *
 
 from fastnn._kernels import arguments, reference
-from fastnn._kernels.signatures import IN_PLACE, NEEDED_WITH, ROWS, SERVED_BY, parse
+from fastnn._kernels.signatures import IN_PLACE, NEEDED_WITH, ROWS, parse
 
 cnp.import_array()
 
@@ -32,10 +32,10 @@ cdef enum:
     GROUP = MAX_SIZES  # the "..." of a row, where a letter would stand
 
 cdef enum Role:
-    IN, MATRIX, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, NUMBER
+    IN, MATRIX, RUNS, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, NUMBER
 
 ROLES = {
-    "in": IN, "matrix": MATRIX, "target": IN, "weights": WEIGHTS, "labels": LABELS,
+    "in": IN, "matrix": MATRIX, "rows": RUNS, "target": IN, "weights": WEIGHTS, "labels": LABELS,
     "source": SOURCE, "out": OUT, "out64": OUT64, "outlabels": OUTLABELS, "inout": INOUT,
     "float": NUMBER, "int": NUMBER, "bool": NUMBER,
 }
@@ -286,7 +286,7 @@ cdef class Kernel:
             return False
         binding.start[place] = binding.end[place] = <char *> cnp.PyArray_DATA(array)
         c.array[place] = binding.start[place]
-        if slot.role == MATRIX:
+        if slot.role == MATRIX or slot.role == RUNS:
             for i in range(2):
                 if cnp.PyArray_STRIDES(array)[i] % itemsize:
                     return False
@@ -298,6 +298,10 @@ cdef class Kernel:
                     else:
                         binding.start[place] += span
             binding.end[place] += itemsize
+            if slot.role == RUNS and c.stride[2 * place + 1] != 1:
+                if not cnp.PyArray_IS_C_CONTIGUOUS(array):
+                    return False
+                c.stride[2 * place + 1] = 1  # of a single column, or of nothing
         elif not cnp.PyArray_IS_C_CONTIGUOUS(array):
             return False
         else:
@@ -397,7 +401,7 @@ def use(capsule, dict kernels) -> None:
         found[table.kernels[i].name.decode()] = i
     for name in kernels:
         kernel = kernels[name]
-        i = found[SERVED_BY.get(name, name)]
+        i = found[name]
         kernel.plan = table.kernels[i].plan
         for j in range(2):
             kernel.task[j] = table.kernels[i].task[j]

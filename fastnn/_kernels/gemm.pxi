@@ -48,7 +48,6 @@ cdef struct Product:
     void *c
     Py_ssize_t c_row, c_column
     const void *bias
-    bint dots  # by narrow.pxi, not by tiles
     Py_ssize_t row_block, column_block, tasks
 
 
@@ -67,17 +66,9 @@ cdef void transpose(Product *p) noexcept nogil:
 
 
 cdef void arrange(Product *p, int itemsize) noexcept nogil:
-    """Choose the way to multiply, and divide the work.
-
-    A product with few columns leaves lanes of its tiles idle.  It is turned over where that makes
-    wide rows of A the columns, or done by dot products where k is the long way.
-    """
-    p.dots = False
-    if is_narrow(p, itemsize) and p.M >= 32 and p.K > 0:
-        if p.a_row == 1 and p.a_k != 1 and p.K >= 16 and p.bias == NULL:
-            transpose(p)
-        elif p.a_k == 1 and p.N <= FN_DOT_COLUMNS and p.K >= 256 // itemsize:
-            p.dots = True
+    """Turn a product with few columns over, so that rows of A fill the lanes; divide the work."""
+    if is_narrow(p, itemsize) and p.M >= 32 and p.K >= 16 and p.bias == NULL:
+        transpose(p)
     divide(p, itemsize)
 
 

@@ -31,6 +31,7 @@ cdef void add(const char *name, plan_t plan, task_t single, task_t double_) noex
 
 
 add("matmul", plan_matmul, <task_t> matmul[float], <task_t> matmul[double])
+add("linear", plan_linear, <task_t> linear[float], <task_t> linear[double])
 add(
     "linear_backward", plan_linear_backward,
     <task_t> linear_backward[float], <task_t> linear_backward[double])

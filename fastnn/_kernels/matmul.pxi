@@ -1,6 +1,6 @@
 # Matrix multiply, and the linear layer's backward, which is two of them and a sum.
 
-# --- matmul(a, b, bias, out) and linear(x, W, b, y) -----------------------------------
+# --- matmul(a, b, bias, out) ----------------------------------------------------------
 
 
 cdef void set_matmul(Call *c, Product *p) noexcept nogil:
@@ -8,29 +8,52 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
     p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
     p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
     p.bias, p.c, p.c_row, p.c_column = c.array[2], c.array[3], p.N, 1
-    arrange(p, c.itemsize)
 
 
 cdef void plan_matmul(Call *c) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
+    arrange(&p, c.itemsize)
+    c.phases = 1
+    c.tasks[0] = p.tasks
+    c.scratch = packing_bytes(&p)
+
+
+cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    arrange(&p, sizeof(floating))
+    multiply(&p, task, scratch)
+
+
+# --- linear(x, W, b, y) ---------------------------------------------------------------
+#
+# The same product, but that the doorway makes each row of x one run of memory: so a layer
+# with few outputs can take dot products, whatever x was before.
+
+
+cdef void plan_linear(Call *c) noexcept nogil:
+    cdef Product p
+    set_matmul(c, &p)
+    divide(&p, c.itemsize)
     c.phases = 2
     c.tasks[0] = 0
     c.tasks[1] = p.tasks
-    if not p.dots:
+    if not takes_dots(&p, c.itemsize):
         c.scratch = packing_bytes(&p)
     elif p.b_k != 1:
         c.tasks[0] = p.N if p.tasks > 1 else 1
         c.shared = p.N * dot_row(&p, c.itemsize) * c.itemsize
 
 
-cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
+cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
+    divide(&p, sizeof(floating))
     if phase == 0:
         pack_columns(
             &p, task, p.N if c.tasks[0] == 1 else task + 1, <floating *> c.memory)
-    elif p.dots:
+    elif takes_dots(&p, sizeof(floating)):
         multiply_dots(&p, task, <const floating *> c.memory)
     else:
         multiply(&p, task, scratch)
@@ -47,8 +70,6 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
     dx.c, dx.c_row, dx.c_column, dx.bias = c.array[3], D, 1, NULL
     arrange(dx, c.itemsize)
-    if dx.dots and dx.b_k != 1:
-        dx.dots = False  # it would want a phase that packs B first
     if c.array[3] == NULL:
         dx.tasks = 0
     dW.M, dW.N, dW.K = D, C, N
@@ -56,8 +77,6 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
     dW.c, dW.c_row, dW.c_column, dW.bias = c.array[4], C, 1, NULL
     arrange(dW, c.itemsize)
-    if dW.dots and dW.b_k != 1:
-        dW.dots = False
     if c.array[4] == NULL:
         dW.tasks = 0
 
@@ -81,22 +100,13 @@ cdef void linear_backward(
     end = 1 + dx.tasks + dW.tasks if c.tasks[0] == 1 else task + 1
     for part in range(task, end):
         if part > dx.tasks:
-            multiply_here(&dW, part - dx.tasks - 1, scratch)
+            multiply(&dW, part - dx.tasks - 1, scratch)
         elif part > 0:
-            multiply_here(&dx, part - 1, scratch)
+            multiply(&dx, part - 1, scratch)
         elif c.array[5] != NULL:
             sum_rows(
                 <const floating *> c.array[0], c.size[0], c.size[1], c.stride[0],
                 c.stride[1], <floating *> c.array[5])
-
-
-cdef inline void multiply_here(
-    Product *p, Py_ssize_t task, floating *scratch
-) noexcept nogil:
-    if p.dots:
-        multiply_dots(p, task, <const floating *> NULL)
-    else:
-        multiply(p, task, scratch)
 
 
 cdef void sum_rows(

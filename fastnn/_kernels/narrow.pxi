@@ -1,10 +1,18 @@
 # Products with few columns, as dot products of rows of A with columns of B.
 #
-# Both must have k side by side.  A has, or this way is not chosen; B's columns are packed into
+# Both must have k side by side.  The rows of a linear layer's x have; B's columns are packed into
 # rows, once for all tasks, unless B is a transpose that has them already.
 
 cdef enum:
     DOT_BLOCK = 4096  # bytes of each row: a dozen of them stay in the first two caches
+
+
+cdef inline bint takes_dots(Product *p, int itemsize) noexcept nogil:
+    """By sizes alone: dot products add in another order, and a layout must not change bits."""
+    return (
+        is_narrow(p, itemsize) and p.N <= FN_DOT_COLUMNS and p.M >= 8
+        and p.K >= 256 // itemsize
+    )
 
 
 cdef inline Py_ssize_t dot_row(Product *p, int itemsize) noexcept nogil:

@@ -5,6 +5,7 @@
 =========  ============================================================================
 in         read; float32 or float64, one of them in the whole call
 matrix     the same with two dimensions, whatever its strides
+rows       a matrix whose rows are each one run of memory
 target     the same; integers and booleans are converted
 weights    read; any real numbers, finite and not negative, used as float64
 labels     read; any integers, used as int64
@@ -35,7 +36,7 @@ _BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
 
 ROWS: dict[str, dict[str, str]] = {
     "matmul": {"a": "matrix M K", "b": "matrix K N", "bias": "in? N", "out": "out M N"},
-    "linear": {"x": "matrix N D", "W": "matrix D C", "b": "in? C", "y": "out N C"},
+    "linear": {"x": "rows N D", "W": "matrix D C", "b": "in? C", "y": "out N C"},
     "linear_backward": {
         "dout": "matrix N C",
         "x": "matrix N D",
@@ -143,9 +144,6 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "gather_labels": {"y": "labels R", "indices": "labels n", "out": "outlabels n"},
 }
-
-# Rows that another kernel's code serves under names of their own.
-SERVED_BY = {"linear": "matmul"}
 
 # Kernels that read an element before they write its place: an output may be an input.
 IN_PLACE = frozenset(ROWS) - {
