@@ -19,6 +19,8 @@ cdef extern from "rows.h" nogil:
     double fn_row_sum_64(const double *, Py_ssize_t)
     float fn_row_dot_32(const float *, const float *, Py_ssize_t)
     double fn_row_dot_64(const double *, const double *, Py_ssize_t)
+    int fn_row_positive_32(const float *, Py_ssize_t)
+    int fn_row_positive_64(const double *, Py_ssize_t)
     double fn_wide_sum_32(const float *, Py_ssize_t)
     double fn_wide_sum_64(const double *, Py_ssize_t)
     double fn_wide_squares_32(const float *, Py_ssize_t)

@@ -119,26 +119,11 @@ cdef void cross_entropy(
     (<double *> c.memory)[1 + task] = sum_of_losses
 
 
-cdef void plan_hinge_loss(Call *c) noexcept nogil:
-    plan_class_loss(c)
-    c.scratch = 0
-
-
-cdef inline double hinge_span(
-    const floating *s, floating *d, Py_ssize_t start, Py_ssize_t end,
-    floating of_label, floating delta, floating share, Py_ssize_t *violated
-) noexcept nogil:
-    """Sum of the positive margins s_j - s_y + delta over a span of wrong classes."""
-    cdef Py_ssize_t j
-    cdef floating margin
-    cdef double total = 0
-    for j in range(start, end):
-        margin = s[j] - of_label + delta
-        if d != NULL:
-            d[j] = share if margin > 0 else 0
-        violated[0] += margin > 0
-        total += 0 if margin <= 0 else margin
-    return total
+cdef inline int count_positive(const floating *x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return fn_row_positive_32(x, n)
+    else:
+        return fn_row_positive_64(x, n)
 
 
 cdef void hinge_loss(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
@@ -149,26 +134,29 @@ cdef void hinge_loss(Call *c, int phase, Py_ssize_t task, floating *scratch) noe
         add_partial_sums(c, <floating *> c.array[4])
         return
     cdef Py_ssize_t C = c.size[1], start = task * rows_per_task(C)
-    cdef Py_ssize_t i, label, violated, end = min(start + rows_per_task(C), c.size[0])
+    cdef Py_ssize_t i, j, label, end = min(start + rows_per_task(C), c.size[0])
     cdef const long long *y = <const long long *> c.array[1]
     cdef const double *weight = <const double *> c.array[2]
     cdef const double *sample_weight = <const double *> c.array[3]
     cdef const floating *s
-    cdef floating *d = NULL
-    cdef floating of_label, delta = <floating> c.scalar[0]
-    cdef double share = (<double *> c.memory)[0], unit = share, sum_of_losses = 0, margins
+    cdef floating *d = scratch
+    cdef floating margin, of_label, delta = <floating> c.scalar[0], part
+    cdef double share = (<double *> c.memory)[0], unit = share, sum_of_losses = 0
     for i in range(start, end):
         if weight != NULL or sample_weight != NULL:
             share = unit * row_weight(y, weight, sample_weight, i)
         s, label = <const floating *> c.array[0] + i * C, y[i]
         if c.array[5] != NULL:
             d = <floating *> c.array[5] + i * C
-        of_label, violated = s[label], 0
-        margins = hinge_span(
-            s, d, 0, label, of_label, delta, <floating> share, &violated)
-        margins += hinge_span(
-            s, d, label + 1, C, of_label, delta, <floating> share, &violated)
-        sum_of_losses += share * margins
-        if d != NULL:
-            d[label] = <floating> (-share * violated)
+        of_label = s[label]
+        for j in range(C):
+            margin = s[j] - of_label + delta
+            d[j] = 0 if margin <= 0 else margin
+        d[label] = 0
+        sum_of_losses += share * wide_sum(d, C)
+        if c.array[5] != NULL:
+            part = <floating> (-share * count_positive(d, C))
+            for j in range(C):
+                d[j] = <floating> share if d[j] > 0 else 0
+            d[label] = part
     (<double *> c.memory)[1 + task] = sum_of_losses

@@ -61,7 +61,7 @@ add(
     "cross_entropy", plan_class_loss,
     <task_t> cross_entropy[float], <task_t> cross_entropy[double])
 add(
-    "hinge_loss", plan_hinge_loss,
+    "hinge_loss", plan_class_loss,
     <task_t> hinge_loss[float], <task_t> hinge_loss[double])
 add("mse_loss", plan_real_loss, <task_t> mse_loss[float], <task_t> mse_loss[double])
 add("l1_loss", plan_real_loss, <task_t> l1_loss[float], <task_t> l1_loss[double])

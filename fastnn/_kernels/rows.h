@@ -37,6 +37,7 @@
 #define FN_TWO(T) const T *x, const T *y
 #define FN_ITSELF(i) (x[i])
 #define FN_PRODUCT(i) (x[i] * y[i])
+#define FN_POSITIVE(i) (x[i] > 0)
 #define FN_WIDE_SQUARE(i) ((double)x[i] * (double)x[i])
 
 /* The largest element that is not NaN. */
@@ -46,6 +47,8 @@ FN_ROW_REDUCTION(fn_row_sum_32, float, float, FN_ONE(float), 0, FN_ITSELF, FN_PL
 FN_ROW_REDUCTION(fn_row_sum_64, double, double, FN_ONE(double), 0, FN_ITSELF, FN_PLUS)
 FN_ROW_REDUCTION(fn_row_dot_32, float, float, FN_TWO(float), 0, FN_PRODUCT, FN_PLUS)
 FN_ROW_REDUCTION(fn_row_dot_64, double, double, FN_TWO(double), 0, FN_PRODUCT, FN_PLUS)
+FN_ROW_REDUCTION(fn_row_positive_32, float, int, FN_ONE(float), 0, FN_POSITIVE, FN_PLUS)
+FN_ROW_REDUCTION(fn_row_positive_64, double, int, FN_ONE(double), 0, FN_POSITIVE, FN_PLUS)
 /* Summed in double whatever the elements are. */
 FN_ROW_REDUCTION(fn_wide_sum_32, float, double, FN_ONE(float), 0, FN_ITSELF, FN_PLUS)
 FN_ROW_REDUCTION(fn_wide_sum_64, double, double, FN_ONE(double), 0, FN_ITSELF, FN_PLUS)
