@@ -48,7 +48,7 @@ class BuildKernels(build_ext):
             source, program = f"{folder}/try.c", f"{folder}/try"
             with open(source, "w") as file:
                 file.write("int main(void) { return 0; }")
-            command = [self.compiler.compiler_so[0], source, "-o", program]
+            command = [*self.compiler.compiler_so, source, "-o", program]
             try:
                 return subprocess.run(command, capture_output=True).returncode == 0
             except OSError:

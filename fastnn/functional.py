@@ -13,9 +13,10 @@ words that name the argument, what it was and what was wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn import _kernels as k
@@ -314,7 +315,7 @@ def adagrad_update(
     return k.adagrad_update(w, g, s, lr, eps, weight_decay)
 
 
-def clip_norm(grads: Sequence[Array], max_norm: float) -> float:
+def clip_norm(grads: Iterable[Array], max_norm: float) -> float:
     """Scale gradients in place so that their common norm is at most ``max_norm``.
 
     (Pascanu, Mikolov, Bengio, 2013.)  The norm is that of all arrays together, in float64.  A
@@ -323,6 +324,9 @@ def clip_norm(grads: Sequence[Array], max_norm: float) -> float:
     Returns:
         The norm before clipping.
     """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_norm: max_norm must be at least 0, got {max_norm}")
+    grads = _gradients("clip_norm", grads)
     norm = math.sqrt(sum(float(k.sum_of_squares(g)) for g in grads))
     if max_norm < norm < math.inf:
         for g in grads:
@@ -330,10 +334,26 @@ def clip_norm(grads: Sequence[Array], max_norm: float) -> float:
     return norm
 
 
-def clip_value(grads: Sequence[Array], limit: float) -> None:
+def clip_value(grads: Iterable[Array], limit: float) -> None:
     """Clip every element of every gradient to [-limit, limit], in place; NaN stays NaN."""
-    for g in grads:
+    for g in _gradients("clip_value", grads):
         k.clip_value(g, limit)
+
+
+def _gradients(name: str, grads: Iterable[Array]) -> list[Array]:
+    """The arrays, all of them checked before the first is changed."""
+    if isinstance(grads, np.ndarray):
+        raise TypeError(f"{name}: grads must be a list of arrays, got one array")
+    arrays = list(grads)
+    for i, g in enumerate(arrays):
+        if not isinstance(g, np.ndarray) or g.dtype.kind != "f" or g.itemsize not in (4, 8):
+            got = g.dtype if isinstance(g, np.ndarray) else type(g).__name__
+            raise TypeError(
+                f"{name}: grads[{i}] must be a float32 or float64 array, got {got}"
+            )
+        if not g.flags.writeable:
+            raise ValueError(f"{name}: grads[{i}] is read-only: wanted an array to write to")
+    return arrays
 
 
 # --- mini-batches ---------------------------------------------------------------------

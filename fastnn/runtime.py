@@ -9,44 +9,7 @@ from typing import Any
 
 from fastnn import _kernels
 from fastnn._kernels import _doorway
-
-
-def _words(path: str) -> list[str]:
-    """The words of a small file; none where it cannot be read."""
-    try:
-        with open(path) as file:
-            return file.read().split()
-    except OSError:
-        return []
-
-
-def _cgroup_quota() -> float | None:
-    """The processors that the container may use, or None where it has no limit."""
-    cgroups = "/sys/fs/cgroup"
-    limit = _words(f"{cgroups}/cpu.max") or [
-        *_words(f"{cgroups}/cpu/cpu.cfs_quota_us"),
-        *_words(f"{cgroups}/cpu/cpu.cfs_period_us"),
-    ]
-    if len(limit) != 2 or not limit[0].isdigit():
-        return None
-    return int(limit[0]) / int(limit[1])
-
-
-def _processors() -> int:
-    """The processors that this process may use: affinity and container quota respected."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return count if quota is None else max(1, min(count, int(quota)))
-
-
-def _default_threads() -> int:
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    return _processors()
+from fastnn._kernels.threads import MOST_THREADS
 
 
 def set_num_threads(n: int) -> None:
@@ -72,7 +35,7 @@ def set_num_threads(n: int) -> None:
             f"n is {n}, but a forked process runs on one thread: threads do not "
             "survive a fork; start processes with the 'spawn' method to use more"
         )
-    _doorway.set_num_threads(min(n, 1024))
+    _doorway.set_num_threads(min(n, MOST_THREADS))
 
 
 def get_num_threads() -> int:
@@ -123,8 +86,3 @@ def info() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": platform.platform(),
     }
-
-
-_doorway.set_num_threads(_default_threads())
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_doorway.after_fork_in_child)

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastnn._kernels import _doorway
 from fastnn._kernels.signatures import ROWS
+from fastnn._kernels.threads import default_threads
 
 kernels: dict[str, Any] = {name: _doorway.Kernel(name) for name in ROWS}
 globals().update(kernels)
@@ -43,6 +44,9 @@ def _pick_isa() -> str:
 isas = _built_isas()
 isa = _pick_isa()
 _doorway.use(importlib.import_module(f"fastnn._kernels._{isa}").capsule, kernels)
+_doorway.set_num_threads(default_threads())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_doorway.after_fork_in_child)
 
 
 def __getattr__(name: str) -> Any:

@@ -67,6 +67,18 @@ cdef inline bint is_floating(int type) noexcept:
     return type == cnp.NPY_FLOAT32 or type == cnp.NPY_FLOAT64
 
 
+cdef cnp.ndarray plain_numbers(cnp.ndarray array, Role role):
+    """Labels as int64 or weights as float64, where that loses nothing; else as they are."""
+    cdef int type = cnp.PyArray_TYPE(array)
+    if role == LABELS:
+        if cnp.PyTypeNum_ISINTEGER(type) and type not in (cnp.NPY_INT64, cnp.NPY_UINT64):
+            if type != cnp.NPY_ULONGLONG:
+                return cnp.PyArray_Cast(array, cnp.NPY_INT64)
+    elif type == cnp.NPY_FLOAT32:
+        return cnp.PyArray_Cast(array, cnp.NPY_FLOAT64)
+    return array
+
+
 cdef class Kernel:
     """A compiled kernel, called with the arguments of its twin in ``reference.py``."""
 
@@ -228,6 +240,8 @@ cdef class Kernel:
                     c.scalar[place] = PyLong_AsDouble(<object> v)
                 else:
                     return False
+                if c.scalar[place] != c.scalar[place]:
+                    return False
                 if slot.bounded and not c.scalar[place] >= slot.minimum:
                     return False
                 continue
@@ -246,7 +260,12 @@ cdef class Kernel:
                 continue
             if not cnp.PyArray_CheckExact(<object> v):
                 return False
-            if not self.bind_array(slot, <cnp.ndarray> v, c, &binding):
+            if slot.role == LABELS or slot.role == WEIGHTS:
+                array = plain_numbers(<cnp.ndarray> v, slot.role)
+                outputs.append(array)  # which keeps a copy alive until the call ends
+            else:
+                array = <object> v
+            if not self.bind_array(slot, <cnp.ndarray> array, c, &binding):
                 return False
             if slot.role >= OUT:
                 outputs[place] = <object> v

@@ -48,8 +48,14 @@ class _Call:
             value = value[()]
         if not isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
             self.fail(argument, f"must be a number, got {_describe(value)}", TypeError)
+        try:
+            float(value)
+        except OverflowError:
+            self.fail(argument, "is an integer too large for a floating-point number")
         if argument.role != "float" and not float(value).is_integer():
             self.fail(argument, f"must be a whole number, got {value!r}", TypeError)
+        if value != value:
+            self.fail(argument, "must be a number, got nan")
         if argument.minimum is not None and not value >= argument.minimum:
             self.fail(argument, f"must be at least {argument.minimum:g}, got {value}")
         return float(value) if argument.role == "float" else int(value)
@@ -105,7 +111,10 @@ class _Call:
                 "the masked elements are",
                 TypeError,
             )
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            self.fail(argument, f"cannot be made an array: {error}")
         if argument.role == "labels":
             return self.labels(argument, array)
         if argument.role == "weights":
@@ -158,7 +167,8 @@ class _Call:
             self.fail(
                 argument,
                 f"must be class indices of shape {self.shape_text(argument)}, {allowed}, got "
-                f"shape {array.shape}; for one-hot rows pass y.argmax(axis=1)",
+                f"shape {array.shape}; pass "
+                + ("y[:, 0]" if array.shape[1] == 1 else "y.argmax(axis=1) of one-hot rows"),
             )
         self.check_shape(argument, array)
         if array.dtype.kind not in "iu":
@@ -168,7 +178,9 @@ class _Call:
             self.fail(argument, f"must be {allowed}, got {array.dtype}{example}", TypeError)
         if array.dtype.kind == "u" and array.size and array.max() > _INT64_MAX:
             at = int(array.argmax())
-            self.fail(argument, f"[{at}] is {array[at]}, allowed are {allowed}")
+            raise ValueError(
+                f"{self.kernel}: {argument.name}[{at}] is {array[at]}, allowed are {allowed}"
+            )
         return _plain(array, np.dtype(np.int64))
 
     def check_shape(self, argument: Argument, array: np.ndarray) -> None:
@@ -208,7 +220,7 @@ class _Call:
         )
 
     def empty(self, argument: Argument, array: np.ndarray) -> NoReturn:
-        if argument.dims[0] == "N":
+        if argument.dims[0] == "N" and (len(array) == 0 or argument.dims[-1] == "..."):
             self.fail(
                 argument,
                 f"has shape {array.shape}: the mean over an empty batch is undefined",
@@ -321,7 +333,9 @@ def explain(
     """Raise the error for what a kernel found wrong in the values of its arguments."""
     named = [argument for argument in arguments if not argument.is_scalar]
     if status == _NO_WEIGHT:
-        raise ValueError(f"{kernel}: the weights sum to zero: their mean is undefined")
+        raise ValueError(
+            f"{kernel}: the weights sum to zero or to infinity: their mean is undefined"
+        )
     name, array = named[bad_array].name, arrays[bad_array]
     where = np.unravel_index(index, np.shape(array))
     value = np.asarray(array)[where]

@@ -44,7 +44,7 @@ cdef inline double row_weight(
 
 
 cdef void check_labels(Call *c) noexcept nogil:
-    """Labels in range, weights sound; leaves 1 / (sum of weights) in the shared memory."""
+    """Labels in range, weights sound; leaves the sum of weights in the shared memory."""
     cdef Py_ssize_t i, N = c.size[0]
     cdef long long classes = c.size[1]
     cdef const long long *y = <const long long *> c.array[1]
@@ -63,10 +63,10 @@ cdef void check_labels(Call *c) noexcept nogil:
         total = 0
         for i in range(N):
             total += row_weight(y, weight, sample_weight, i)
-        if not total > 0:
+        if not 0 < total < INFINITY:
             c.status = NO_WEIGHT
             return
-    (<double *> c.memory)[0] = 1 / total
+    (<double *> c.memory)[0] = total
 
 
 cdef void add_partial_sums(Call *c, floating *loss) noexcept nogil:
@@ -96,20 +96,20 @@ cdef void cross_entropy(
     cdef floating *d = scratch
     if c.array[5] != NULL:
         d = <floating *> c.array[5] + start * C
-    cdef double unit = (<double *> c.memory)[0], share = unit, sum_of_losses = 0
+    cdef double weights = (<double *> c.memory)[0], share = 1 / weights, sum_of_losses = 0
     cdef double sum_of_exp, of_label
     cdef floating normal
     shift_rows(<const floating *> c.array[0] + start * C, d, rows, C)
     # The label's score goes into the loss before exp overwrites it.
     for i in range(rows):
         if weight != NULL or sample_weight != NULL:
-            share = unit * row_weight(y, weight, sample_weight, start + i)
+            share = row_weight(y, weight, sample_weight, start + i) / weights
         sum_of_losses -= share * d[i * C + y[start + i]]
     for i in range(rows * C):
         d[i] = exp(d[i])
     for i in range(rows):
         if weight != NULL or sample_weight != NULL:
-            share = unit * row_weight(y, weight, sample_weight, start + i)
+            share = row_weight(y, weight, sample_weight, start + i) / weights
         sum_of_exp = row_sum(d + i * C, C)
         sum_of_losses += share * log(sum_of_exp)
         normal = <floating> (share / sum_of_exp)
@@ -141,10 +141,10 @@ cdef void hinge_loss(Call *c, int phase, Py_ssize_t task, floating *scratch) noe
     cdef const floating *s
     cdef floating *d = scratch
     cdef floating margin, of_label, delta = <floating> c.scalar[0], part
-    cdef double share = (<double *> c.memory)[0], unit = share, sum_of_losses = 0
+    cdef double weights = (<double *> c.memory)[0], share = 1 / weights, sum_of_losses = 0
     for i in range(start, end):
         if weight != NULL or sample_weight != NULL:
-            share = unit * row_weight(y, weight, sample_weight, i)
+            share = row_weight(y, weight, sample_weight, i) / weights
         s, label = <const floating *> c.array[0] + i * C, y[i]
         if c.array[5] != NULL:
             d = <floating *> c.array[5] + i * C

@@ -18,10 +18,10 @@ static int fn_has_avx512(void) { return 0; }
 /* With FASTNN_DEBUG every call allocates its scratch memory, so that the sanitizers see its end. */
 #ifdef FASTNN_DEBUG
 #define FN_STACK_SCRATCH 0
-#define FN_KEEP_SCRATCH 0
+#define FN_KEPT_SCRATCH 0
 #else
 #define FN_STACK_SCRATCH 8192
-#define FN_KEEP_SCRATCH 1
+#define FN_KEPT_SCRATCH (64 << 20)
 #endif
 
 #endif

@@ -33,10 +33,11 @@ cdef extern from "gemm_types.h" nogil:
         double *packed, Py_ssize_t packed_row)
 
 cdef enum:
-    K_BLOCK = 512          # a strip of 8 rows of float is 16 KiB, half of a first-level cache
+    K_BLOCK = 2048         # bytes of a row of A: a strip of 8 is half of a first-level cache
     COLUMN_BLOCK = 512     # bytes of a row of B in one task
+    ROW_BLOCK = 256        # rows of A in one task, at most
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
-    FEW_TASKS = 8
+    ENOUGH_TASKS = 16      # so that the last one to end is not waited for long
 
 # C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides.
 cdef struct Product:
@@ -82,28 +83,29 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
 
 cdef void divide(Product *p, int itemsize) noexcept nogil:
     """Choose the blocks of C that are one task each."""
-    cdef Py_ssize_t columns = COLUMN_BLOCK // itemsize
+    cdef Py_ssize_t columns = COLUMN_BLOCK // itemsize, row_blocks
     p.row_block, p.column_block = max(p.M, 1), columns
-    if <double> p.M * p.N * max(p.K, 1) >= WORTH_SHARING:
-        while p.column_block > columns // 4 and (
-            blocks(p.N, p.column_block) * blocks(p.M, 48) < FEW_TASKS
-        ):
-            p.column_block //= 2
-        p.row_block = blocks(p.M, blocks(FEW_TASKS, blocks(p.N, p.column_block)))
-        p.row_block = min(max(round_up(p.row_block, 24), 48), 480)
-        p.tasks = blocks(p.M, p.row_block) * blocks(p.N, p.column_block)
-    else:
+    if <double> p.M * p.N * max(p.K, 1) < WORTH_SHARING:
         p.tasks = p.M > 0 and p.N > 0
+        return
+    while p.column_block > columns // 4 and (
+        blocks(p.N, p.column_block) * blocks(p.M, 32) < ENOUGH_TASKS
+    ):
+        p.column_block //= 2
+    row_blocks = max(
+        blocks(ENOUGH_TASKS, blocks(p.N, p.column_block)), blocks(p.M, ROW_BLOCK))
+    p.row_block = max(round_up(blocks(p.M, row_blocks), FN_TILE_ROWS), 4 * FN_TILE_ROWS)
+    p.tasks = blocks(p.M, p.row_block) * blocks(p.N, p.column_block)
 
 
-cdef inline Py_ssize_t k_block(Py_ssize_t K) noexcept nogil:
+cdef inline Py_ssize_t k_block(Py_ssize_t K, int itemsize) noexcept nogil:
     """K in equal parts of at most K_BLOCK."""
-    return max(blocks(K, max(blocks(K, K_BLOCK), 1)), 1)
+    return max(blocks(K, max(blocks(K * itemsize, K_BLOCK), 1)), 1)
 
 
-cdef Py_ssize_t packing_bytes(Product *p) noexcept nogil:
+cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
     """Room for one block of B, its columns rounded up to whole panels."""
-    return k_block(p.K) * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
+    return k_block(p.K, itemsize) * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
 
 
 cdef enum Packing:
@@ -162,7 +164,7 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
     # A product that is not divided has one task, of any number of column blocks.
     cdef Py_ssize_t j0 = task // row_blocks * p.column_block
     cdef Py_ssize_t end = p.N if p.tasks == 1 else min(j0 + p.column_block, p.N)
-    cdef Py_ssize_t k0, depth, block = k_block(p.K)
+    cdef Py_ssize_t k0, depth, block = k_block(p.K, sizeof(floating))
     while j0 < end:
         k0 = 0
         while k0 == 0 or k0 < p.K:

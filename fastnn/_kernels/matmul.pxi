@@ -16,7 +16,7 @@ cdef void plan_matmul(Call *c) noexcept nogil:
     arrange(&p, c.itemsize)
     c.phases = 1
     c.tasks[0] = p.tasks
-    c.scratch = packing_bytes(&p)
+    c.scratch = packing_bytes(&p, c.itemsize)
 
 
 cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
@@ -40,7 +40,7 @@ cdef void plan_linear(Call *c) noexcept nogil:
     c.tasks[0] = 0
     c.tasks[1] = p.tasks
     if not takes_dots(&p, c.itemsize):
-        c.scratch = packing_bytes(&p)
+        c.scratch = packing_bytes(&p, c.itemsize)
     elif p.b_k != 1:
         c.tasks[0] = p.N if p.tasks > 1 else 1
         c.shared = p.N * dot_row(&p, c.itemsize) * c.itemsize
@@ -88,7 +88,7 @@ cdef void plan_linear_backward(Call *c) noexcept nogil:
     c.tasks[0] = 1 + dx.tasks + dW.tasks
     if dx.tasks <= 1 and dW.tasks <= 1:
         c.tasks[0] = 1  # too little to share: one task does it all
-    c.scratch = max(packing_bytes(&dx), packing_bytes(&dW))
+    c.scratch = max(packing_bytes(&dx, c.itemsize), packing_bytes(&dW, c.itemsize))
 
 
 cdef void linear_backward(

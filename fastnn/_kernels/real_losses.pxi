@@ -45,22 +45,27 @@ cdef inline floating loss_slope(
         return fn_sigmoid_64(x) - t
 
 
+cdef inline Py_ssize_t length_of_rows(Call *c) noexcept nogil:
+    """Where rows have weights, they matter; else every element is a row of its own."""
+    return c.size[1] if c.array[2] != NULL else 1
+
+
 cdef inline Py_ssize_t real_rows_per_task(Py_ssize_t inner) noexcept nogil:
     return max(MATH_CHUNK // max(inner, 1), 1)
 
 
 cdef void plan_real_loss(Call *c) noexcept nogil:
-    cdef Py_ssize_t rows = real_rows_per_task(c.size[1])
+    cdef Py_ssize_t inner = length_of_rows(c), rows = real_rows_per_task(inner)
     c.phases = 3
     c.tasks[CHECK] = 1
-    c.tasks[ROWS] = blocks(c.size[0], rows)
+    c.tasks[ROWS] = blocks(c.size[0] * c.size[1] // inner, rows)
     c.tasks[TOTAL] = 1
-    c.scratch = rows * c.size[1] * c.itemsize
+    c.scratch = rows * inner * c.itemsize
     c.shared = (c.tasks[ROWS] + 1) * sizeof(double)
 
 
 cdef void check_targets(Call *c, LossKind kind, const floating *target) noexcept nogil:
-    """Targets are probabilities if they must be; leaves 1 / (weight of all elements)."""
+    """Targets are probabilities if they must be; leaves the weight of all elements."""
     cdef Py_ssize_t i
     cdef const double *sample_weight = <const double *> c.array[2]
     cdef double total = c.size[0]
@@ -73,10 +78,10 @@ cdef void check_targets(Call *c, LossKind kind, const floating *target) noexcept
         if not check_weights(c, 2, sample_weight, c.size[0]):
             return
         total = wide_sum(sample_weight, c.size[0])
-        if not total > 0:
+        if not 0 < total * c.size[1] < INFINITY:
             c.status = NO_WEIGHT
             return
-    (<double *> c.memory)[0] = 1 / (total * c.size[1])
+    (<double *> c.memory)[0] = total * c.size[1]
 
 
 cdef inline void real_loss(
@@ -88,22 +93,23 @@ cdef inline void real_loss(
     if phase == TOTAL:
         add_partial_sums(c, <floating *> c.array[3])
         return
-    cdef Py_ssize_t inner = c.size[1], start = task * real_rows_per_task(inner)
-    cdef Py_ssize_t i, j, rows = min(real_rows_per_task(inner), c.size[0] - start)
+    cdef Py_ssize_t inner = length_of_rows(c), start = task * real_rows_per_task(inner)
+    cdef Py_ssize_t i, j, all_rows = c.size[0] * c.size[1] // inner
+    cdef Py_ssize_t rows = min(real_rows_per_task(inner), all_rows - start)
     cdef const floating *x = <const floating *> c.array[0] + start * inner
     cdef const floating *t = <const floating *> c.array[1] + start * inner
     cdef const double *sample_weight = <const double *> c.array[2]
     cdef floating *d = <floating *> c.array[4]
-    cdef double unit = (<double *> c.memory)[0], sum_of_losses = 0
-    cdef floating share = <floating> unit
+    cdef double weights = (<double *> c.memory)[0], sum_of_losses = 0
+    cdef floating share = <floating> (1 / weights)
     for i in range(rows * inner):
         scratch[i] = loss_value(kind, x[i], t[i], delta)
     if sample_weight == NULL:
-        sum_of_losses = unit * wide_sum(scratch, rows * inner)
+        sum_of_losses = wide_sum(scratch, rows * inner) / weights
     else:
         for i in range(rows):
             sum_of_losses += (
-                unit * sample_weight[start + i] * wide_sum(scratch + i * inner, inner)
+                sample_weight[start + i] / weights * wide_sum(scratch + i * inner, inner)
             )
     if d != NULL:
         d += start * inner
@@ -112,7 +118,7 @@ cdef inline void real_loss(
                 d[i] = share * loss_slope(kind, x[i], t[i], delta)
         else:
             for i in range(rows):
-                share = <floating> (unit * sample_weight[start + i])
+                share = <floating> (sample_weight[start + i] / weights)
                 for j in range(i * inner, (i + 1) * inner):
                     d[j] = share * loss_slope(kind, x[j], t[j], delta)
     (<double *> c.memory)[1 + task] = sum_of_losses

@@ -114,8 +114,8 @@ def _row_weights(y, weight, sample_weight):
     if sample_weight is not None:
         w = w * sample_weight
     total = w.sum()
-    if not total > 0:
-        raise ValueError("the weights sum to zero: their mean is undefined")
+    if not 0 < total < np.inf:
+        raise ValueError("the weights sum to zero or to infinity: their mean is undefined")
     return w / total
 
 

@@ -1,13 +1,13 @@
 # Runs the tasks of a call on the threads that are free.
 #
 # A call's memory is one block: what its tasks share, then a scratch for each thread.  Small ones
-# lie on the stack; of the others, one is kept for the next call, so that its pages stay
-# mapped.  The GIL guards the spare block.
+# lie on the stack; of the others, one of moderate size is kept for the next call, so that its
+# pages stay mapped.  The GIL guards the spare block.
 
 cdef extern from "cpu.h" nogil:
     bint fn_has_avx2()
     bint fn_has_avx512()
-    const int FN_STACK_SCRATCH, FN_KEEP_SCRATCH
+    const int FN_STACK_SCRATCH, FN_KEPT_SCRATCH
 
 cdef extern from "pool.h" nogil:
     const int FN_HAS_THREADS
@@ -86,7 +86,7 @@ cdef int execute(Call *c, plan_t plan, task_t task) except -1:
         with nogil:
             run_phases(c, &work, threads)
     if block != NULL:
-        if FN_KEEP_SCRATCH and got > spare_bytes:
+        if spare_bytes < got <= FN_KEPT_SCRATCH:
             free(spare)
             spare, spare_bytes = block, got
         else:

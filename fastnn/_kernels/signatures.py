@@ -18,7 +18,7 @@ inout      updated in place
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
 of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
-optional, ``>=`` bounds a scalar.
+optional, ``>=`` bounds a scalar; no scalar may be NaN.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ ROWS: dict[str, dict[str, str]] = {
     "huber_loss": {
         "pred": "in N+ ...+",
         "target": "target N ...",
-        "delta": "float 1.0",
+        "delta": "float >=0 1.0",
         "sample_weight": "weights? N",
         "loss": "out?",
         "dpred": "out? N ...",
