@@ -138,6 +138,40 @@ def test_clip_norm_leaves_small_and_broken_gradients_alone(dtype):
     assert F.clip_norm([], 1.0) == 0
 
 
+@pytest.mark.parametrize("limit", [-1.0, math.nan])
+def test_clip_norm_refuses_a_limit_that_is_none(limit):
+    with pytest.raises(ValueError, match=r"max_norm.*at least 0.*" + str(limit)[:2]):
+        F.clip_norm([np.ones(3)], limit)
+
+
+def test_clip_norm_takes_a_generator(dtype):
+    """The norm uses it up; what is clipped must be what was measured."""
+    grads = gradients(dtype, [3], [4])
+    assert F.clip_norm((g for g in grads), 1.0) == pytest.approx(5)
+    np.testing.assert_allclose(np.concatenate(grads), [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [F.clip_norm, F.clip_value])
+@pytest.mark.parametrize(
+    ("bad", "error", "got"),
+    [
+        (np.ones(2, int), TypeError, "int64"),
+        ([1.0], TypeError, "list"),
+        (np.broadcast_to(1.0, 2), ValueError, "read-only"),
+    ],
+)
+def test_clipping_names_the_bad_gradient_and_changes_none(clip, bad, error, got):
+    good = np.full(2, 9.0)
+    with pytest.raises(error, match=rf"grads\[1\].*{got}"):
+        clip([good, bad], 1.0)
+    np.testing.assert_array_equal(good, 9)
+
+
+def test_clipping_wants_a_list():
+    with pytest.raises(TypeError, match="grads must be a list"):
+        F.clip_norm(np.ones(3), 1.0)
+
+
 def test_clip_value_clips_each_element(dtype):
     grads = gradients(dtype, [3, -0.5], [[-9]])
     F.clip_value(grads, 1.0)

@@ -237,7 +237,10 @@ cdef class Kernel:
                 elif PyFloat_CheckExact(<object> v) and not slot.whole:
                     c.scalar[place] = PyFloat_AS_DOUBLE(<object> v)
                 elif PyLong_CheckExact(<object> v) or PyBool_Check(<object> v):
-                    c.scalar[place] = PyLong_AsDouble(<object> v)
+                    try:
+                        c.scalar[place] = PyLong_AsDouble(<object> v)
+                    except OverflowError:
+                        return False
                 else:
                     return False
                 if c.scalar[place] != c.scalar[place]:

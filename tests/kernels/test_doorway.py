@@ -250,6 +250,26 @@ OUTPUTS = [
 ]  # fmt: skip
 
 OPTIONS = [
+    bad("NaN rate", lambda: k.sgd_update(zeros(3), zeros(3), np.nan), ValueError,
+        r"\blr\b", "nan"),
+    bad("NaN margin",
+        lambda: k.hinge_loss(zeros(1, 2), labels(0), float("nan")), ValueError,
+        r"\bdelta\b", "nan"),
+    bad("negative delta", lambda: k.huber_loss(zeros(3), zeros(3), -1.0), ValueError,
+        r"\bdelta\b", "-1", r"\b0\b"),
+    bad("huge integer", lambda: k.scale(zeros(3), 10**400), ValueError, r"\bfactor\b",
+        "too large"),
+    bad("weights beyond float64",
+        lambda: k.mse_loss(zeros(3), zeros(3), np.full(3, 1e308)), ValueError,
+        "weights", "infinity"),
+    bad("ragged", lambda: k.relu([[1.0], [1.0, 2.0]]), ValueError, r"\bx\b"),
+    bad("no classes", lambda: k.cross_entropy(zeros(4, 0), labels(0, 0, 0, 0)),
+        ValueError, r"\bscores\b", r"\(4, 0\)", "column"),
+    bad("huge label", lambda: k.cross_entropy(zeros(1, 2), labels(HUGE, dtype="u8")),
+        ValueError, rf"\by\[0\] is {HUGE}"),
+    bad("a column of labels",
+        lambda: k.cross_entropy(zeros(2, 3), zeros(2, 1, dtype=np.int64)), ValueError,
+        r"y\[:, 0\]"),
     bad("text", lambda: k.sgd_update(zeros(3), zeros(3), "fast"), TypeError, r"\blr\b"),
     bad("None", lambda: k.scale(zeros(3), None), TypeError, r"\bfactor\b"),
     bad("momentum alone", lambda: k.sgd_update(zeros(3), zeros(3), 0.1, 0.9),
@@ -305,6 +325,25 @@ GATHERS = [
     bad("source of int64", lambda: k.gather_rows(zeros(4, 5, dtype="i8"), labels(0)),
         TypeError, r"\bsource\b", "int64", "uint8"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", ">i2", "u4", "i8", ">i8", "u8"])
+def test_labels_of_any_integer_type_are_the_same_labels(dtype):
+    scores = np.random.default_rng(0).standard_normal((4, 5))
+    expected = k.cross_entropy(scores, labels(4, 0, 3, 1))
+    for got, want in zip(
+        k.cross_entropy(scores, labels(4, 0, 3, 1, dtype=dtype)), expected, strict=True
+    ):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("tiny", [1e-320, 1e300])
+def test_weights_at_the_ends_of_float64_weigh_as_ones_do(tiny):
+    scores, y = np.array([[1.0, 2, 4], [0, 1, 0]]), labels(1, 2)
+    loss, gradient = k.cross_entropy(scores, y, None, np.full(2, tiny))
+    expected, slope = k.cross_entropy(scores, y)
+    np.testing.assert_allclose(loss, expected, rtol=1e-3)  # 1e-320 has three digits
+    np.testing.assert_allclose(gradient, slope, rtol=1e-3)
 
 
 def writable_rows(rows, columns):
