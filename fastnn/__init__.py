@@ -2,38 +2,41 @@
 
 Start with ``Trainer`` and ``models`` to train a net, with ``functional`` for kernels under
 hand-written NumPy, or with ``Tensor`` to see the computational graph.
+
+Each name is imported when it is first used: importing the package loads no kernel, so
+that a tool can ask for its version, and a Ctrl-C during the loading is the command's to
+answer.
 """
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
 
 __version__ = "0.1.0"
 
-from fastnn import functional, init, models, schedules
-from fastnn.callbacks import Checkpoint, EarlyStopping
-from fastnn.gradient_descent import GradientDescentResult, gradient_descent
-from fastnn.history import History
-from fastnn.layers import (
-    Flatten,
-    Linear,
-    Module,
-    Parameter,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Tanh,
-)
-from fastnn.layers.registry import register as register_module
-from fastnn.losses import (
-    binary_cross_entropy,
-    cross_entropy,
-    hinge_loss,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-)
-from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from fastnn.runtime import get_num_threads, info, set_num_threads
-from fastnn.serialize import load, load_metadata, save
-from fastnn.tensor import Tensor, no_grad
-from fastnn.train import Trainer
+TYPE_CHECKING = False  # type checkers take it for typing's, whose import takes longer
+if TYPE_CHECKING:
+    from fastnn import data, functional, init, layers, losses, models, optim, schedules
+    from fastnn.callbacks import Checkpoint, EarlyStopping
+    from fastnn.gradient_descent import GradientDescentResult, gradient_descent
+    from fastnn.history import History
+    from fastnn.layers import Flatten, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh
+    from fastnn.layers.registry import register as register_module
+    from fastnn.losses import (
+        binary_cross_entropy,
+        cross_entropy,
+        hinge_loss,
+        huber_loss,
+        l1_loss,
+        mse_loss,
+    )
+    from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+    from fastnn.runtime import get_num_threads, info, set_num_threads
+    from fastnn.serialize import load, load_metadata, save
+    from fastnn.tensor import Tensor, no_grad
+    from fastnn.train import Trainer
 
 __all__ = [
     "SGD",
@@ -58,6 +61,7 @@ __all__ = [
     "Trainer",
     "binary_cross_entropy",
     "cross_entropy",
+    "data",
     "functional",
     "get_num_threads",
     "gradient_descent",
@@ -66,13 +70,91 @@ __all__ = [
     "info",
     "init",
     "l1_loss",
+    "layers",
     "load",
     "load_metadata",
+    "losses",
     "models",
     "mse_loss",
     "no_grad",
+    "optim",
     "register_module",
     "save",
     "schedules",
     "set_num_threads",
 ]
+
+_HOMES = {
+    "data": "fastnn.data",
+    "functional": "fastnn.functional",
+    "init": "fastnn.init",
+    "layers": "fastnn.layers",
+    "losses": "fastnn.losses",
+    "models": "fastnn.models",
+    "optim": "fastnn.optim",
+    "schedules": "fastnn.schedules",
+    "Checkpoint": "fastnn.callbacks.Checkpoint",
+    "EarlyStopping": "fastnn.callbacks.EarlyStopping",
+    "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
+    "gradient_descent": "fastnn.gradient_descent.gradient_descent",
+    "History": "fastnn.history.History",
+    "Flatten": "fastnn.layers.Flatten",
+    "Linear": "fastnn.layers.Linear",
+    "Module": "fastnn.layers.Module",
+    "Parameter": "fastnn.layers.Parameter",
+    "ReLU": "fastnn.layers.ReLU",
+    "Sequential": "fastnn.layers.Sequential",
+    "Sigmoid": "fastnn.layers.Sigmoid",
+    "Tanh": "fastnn.layers.Tanh",
+    "register_module": "fastnn.layers.registry.register",
+    "binary_cross_entropy": "fastnn.losses.binary_cross_entropy",
+    "cross_entropy": "fastnn.losses.cross_entropy",
+    "hinge_loss": "fastnn.losses.hinge_loss",
+    "huber_loss": "fastnn.losses.huber_loss",
+    "l1_loss": "fastnn.losses.l1_loss",
+    "mse_loss": "fastnn.losses.mse_loss",
+    "SGD": "fastnn.optim.SGD",
+    "Adagrad": "fastnn.optim.Adagrad",
+    "Adam": "fastnn.optim.Adam",
+    "AdamW": "fastnn.optim.AdamW",
+    "Optimizer": "fastnn.optim.Optimizer",
+    "RMSprop": "fastnn.optim.RMSprop",
+    "get_num_threads": "fastnn.runtime.get_num_threads",
+    "info": "fastnn.runtime.info",
+    "set_num_threads": "fastnn.runtime.set_num_threads",
+    "load": "fastnn.serialize.load",
+    "load_metadata": "fastnn.serialize.load_metadata",
+    "save": "fastnn.serialize.save",
+    "Tensor": "fastnn.tensor.Tensor",
+    "no_grad": "fastnn.tensor.no_grad",
+    "Trainer": "fastnn.train.Trainer",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].rpartition(".")
+    if module == __name__:
+        value: object = import_module(_HOMES[name])
+    else:
+        value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Where a function has the name of its module, the function wins."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import system sets each submodule as an attribute of the package.
+        if isinstance(value, ModuleType) and _HOMES.get(name) == f"{value.__name__}.{name}":
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
