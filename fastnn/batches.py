@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastnn import _kernels as k
+from fastnn.checks import all_right, finite, real_array
 
 # Of scores (n, ...) and targets (n, ...): how many are right.
 Counter: TypeAlias = Callable[[np.ndarray, np.ndarray], int]
@@ -16,7 +17,6 @@ __all__ = [
     "Batches",
     "input_rows",
     "label_rows",
-    "real_array",
     "sample_weights",
     "target_rows",
     "whole_number_rows",
@@ -159,7 +159,7 @@ def target_rows(
     rows = _finite(rows, name, dtype)
     if bounds is not None:
         low, high = bounds
-        _all(rows, (rows >= low) & (rows <= high), name, f"outside [{low:g}, {high:g}]")
+        all_right(rows, (rows >= low) & (rows <= high), name, f"outside [{low:g}, {high:g}]")
     return rows
 
 
@@ -176,7 +176,7 @@ def sample_weights(weight: Any, n: int) -> np.ndarray:
             f"sample_weight: wanted shape ({n},), one weight a row of X, got {rows.shape}"
         )
     rows = rows.astype(np.float64)
-    _all(
+    all_right(
         rows,
         (rows >= 0) & np.isfinite(rows),
         "sample_weight",
@@ -185,17 +185,6 @@ def sample_weights(weight: Any, n: int) -> np.ndarray:
     if not rows.any():
         raise ValueError("sample_weight: all weights are zero")
     return rows
-
-
-def real_array(value: Any, name: str) -> np.ndarray:
-    """``value`` as an array, or a TypeError if it holds anything but real numbers."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array is not supported; fill its gaps")
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        got = "None" if value is None else f"dtype {array.dtype}"
-        raise TypeError(f"{name}: wanted an array of real numbers, got {got}")
-    return array
 
 
 def _refuse_empty(array: np.ndarray, name: str) -> None:
@@ -213,17 +202,5 @@ def _same_length(y: np.ndarray, name: str, n: int) -> None:
 def _finite(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     """``array`` in ``dtype``, which must be able to hold each value."""
     _refuse_empty(array, name)
-    if array.dtype.kind == "f":
-        limit = np.finfo(dtype).max
-        # Two passes without a temporary: a NaN comes through min and max.
-        if not (array.min() >= -limit and array.max() <= limit):
-            _all(array, np.abs(array) <= limit, name, f"not finite in {dtype}")
+    finite(array, name, dtype)
     return np.ascontiguousarray(array, dtype)
-
-
-def _all(array: np.ndarray, right: np.ndarray, name: str, wrong: str) -> None:
-    """Raise a ValueError that names the first value that is not ``right``."""
-    if not right.all():
-        at = tuple(int(i) for i in np.argwhere(~right)[0])
-        where = f"position {at[0]}" if len(at) == 1 else f"position {at}"
-        raise ValueError(f"{name}: value {array[at]} at {where} is {wrong}")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn.run import whole
+from fastnn.checks import number, whole
 from fastnn.serialize import StrPath
 
 if TYPE_CHECKING:
@@ -52,12 +52,11 @@ class EarlyStopping:
     def __init__(
         self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0
     ) -> None:
-        whole("patience", patience, 1)
-        if not (math.isfinite(min_delta) and min_delta >= 0):
-            raise ValueError(f"min_delta must be finite and >= 0, got {min_delta}")
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a column, got {monitor!r}")
         self.monitor = monitor
-        self.patience = patience
-        self.min_delta = min_delta
+        self.patience = whole("patience", patience, 1)
+        self.min_delta = number("min_delta", min_delta, "[0, inf)")
         self._sign = -1.0 if monitor.endswith("accuracy") else 1.0
         self._forget()
 
@@ -133,9 +132,8 @@ class Checkpoint:
         every: int = 1,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        whole("every", every, 1)
         self.path = path
-        self.every = every
+        self.every = whole("every", every, 1)
         self.metadata = metadata
 
     def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:

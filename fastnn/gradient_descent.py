@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fastnn.batches import real_array
-from fastnn.run import whole
+from fastnn.checks import number, real_array, whole
 from fastnn.tensor import Tensor
 
 __all__ = ["GradientDescentResult", "gradient_descent"]
@@ -76,10 +75,11 @@ def gradient_descent(
         FloatingPointError: naming the iteration, when loss, gradient or weights are no
             longer finite.
     """
-    _check_positive("lr", lr)
-    if not goal >= 0:
-        raise ValueError(f"goal must be at least 0, got {goal}")
-    whole("max_iter", max_iter, 1)
+    if not callable(f):
+        raise TypeError(f"f must be a function, got {f!r}")
+    lr = number("lr", lr, "(0, inf)")
+    goal = number("goal", goal, "[0, inf]")
+    max_iter = whole("max_iter", max_iter, 1)
     w = real_array(w0, "w0")
     w = w.astype(np.result_type(w.dtype, np.float32))
     gradient_at = _of_loss(f) if X is None else _of_data(f, X, batch_size, seed)
@@ -143,7 +143,7 @@ def _of_data(
             f"got shapes {', '.join(str(each.shape) for each in arrays)}"
         )
     n = lengths.pop()
-    size = whole("batch_size", batch_size, 1)
+    size = None if batch_size is None else whole("batch_size", batch_size, 1)
     if size is not None and size > n:
         raise ValueError(f"batch_size must be at most the {n} samples of X, got {size}")
     whole("seed", seed, 0)
@@ -163,8 +163,3 @@ def _of_data(
         return None, gradient
 
     return gradient_at
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")

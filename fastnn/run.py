@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from fastnn.checks import whole
 from fastnn.history import History
 
 __all__ = ["Run", "make_plan"]
@@ -177,10 +177,10 @@ def make_plan(
         TypeError, ValueError: naming the argument.
     """
     given = {
-        "epochs": whole("epochs", epochs, 1),
-        "batch_size": whole("batch_size", batch_size, 1),
+        "epochs": None if epochs is None else whole("epochs", epochs, 1),
+        "batch_size": None if batch_size is None else whole("batch_size", batch_size, 1),
         "shuffle": None if shuffle is None else bool(shuffle),
-        "seed": whole("seed", seed, 0),
+        "seed": None if seed is None else whole("seed", seed, 0),
     }
     if saved is None:
         planned = _DEFAULTS
@@ -195,16 +195,3 @@ def make_plan(
             f"epochs: the saved run is in epoch {saved.epoch + 1}, got {plan['epochs']}"
         )
     return plan
-
-
-def whole(name: str, value: int | None, least: int) -> int | None:
-    """``value`` as an int of at least ``least``, or None."""
-    if value is None:
-        return None
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return number

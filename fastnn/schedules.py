@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from fastnn.checks import number, whole
+
 Formula: TypeAlias = "Callable[[int, int, int], float]"
 
 
@@ -72,10 +74,8 @@ def step(step_size: int, gamma: float = 0.1) -> Schedule:
     Raises:
         ValueError: step_size is below 1 or gamma is not in (0, 1].
     """
-    if not 1 <= step_size < math.inf or step_size != int(step_size):
-        raise ValueError(f"step_size wants an integer of at least 1, got {step_size!r}")
-    size = int(step_size)
-    _require("gamma", gamma, 0 < gamma <= 1, "in (0, 1]")
+    size = whole("step_size", step_size, 1)
+    gamma = number("gamma", gamma, "(0, 1]")
     return Schedule(
         "step",
         {"step_size": size, "gamma": gamma},
@@ -89,7 +89,7 @@ def exponential(gamma: float) -> Schedule:
     Raises:
         ValueError: gamma is not in (0, 1].
     """
-    _require("gamma", gamma, 0 < gamma <= 1, "in (0, 1]")
+    gamma = number("gamma", gamma, "(0, 1]")
     return Schedule(
         "exponential",
         {"gamma": gamma},
@@ -130,9 +130,9 @@ def one_cycle(peak_at: float = 0.3, start: float = 1 / 25, final: float = 1e-4) 
     Raises:
         ValueError: an argument is out of its range.
     """
-    _require("peak_at", peak_at, 0 <= peak_at < 1, "in [0, 1)")
-    _require("start", start, 0 <= start <= 1, "in [0, 1]")
-    _require("final", final, 0 <= final <= 1, "in [0, 1]")
+    peak_at = number("peak_at", peak_at, "[0, 1)")
+    start = number("start", start, "[0, 1]")
+    final = number("final", final, "[0, 1]")
 
     def formula(step: int, total: int, per_epoch: int) -> float:
         progress = step / total
@@ -145,8 +145,8 @@ def one_cycle(peak_at: float = 0.3, start: float = 1 / 25, final: float = 1e-4) 
 
 def _warmed(name: str, warmup: float, final: float, shape: Callable[[float], float]) -> Schedule:
     """A linear climb to 1, then ``shape`` of the progress through the rest."""
-    _require("warmup", warmup, 0 <= warmup < 1, "in [0, 1)")
-    _require("final", final, 0 <= final <= 1, "in [0, 1]")
+    warmup = number("warmup", warmup, "[0, 1)")
+    final = number("final", final, "[0, 1]")
 
     def formula(step: int, total: int, per_epoch: int) -> float:
         climb = round(warmup * total)
@@ -160,11 +160,6 @@ def _warmed(name: str, warmup: float, final: float, shape: Callable[[float], flo
 def _blend(start: float, end: float, progress: float) -> float:
     """Half a cosine from start to end, flat at both; progress beyond 1 stays at end."""
     return end + (start - end) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
-
-
-def _require(name: str, value: float, fits: bool, range_: str) -> None:
-    if not fits:
-        raise ValueError(f"{name} wants a number {range_}, got {value!r}")
 
 
 _BY_NAME: dict[str, Callable[..., Schedule]] = {
@@ -189,12 +184,17 @@ def get(schedule: str | Schedule | None) -> Schedule:
         raise TypeError(f"schedule wants a name or a Schedule, got {schedule!r}")
     name, _, arguments = schedule.partition(":")
     try:
-        numbers = [float(part) for part in arguments.split(",")] if arguments else []
+        numbers = [_number(part) for part in arguments.split(",")] if arguments else []
     except ValueError:
         raise ValueError(
             f"schedule {schedule!r} wants numbers after the colon, as in 'step:10,0.5'"
         ) from None
     return _make(name, *numbers)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def from_config(config: dict[str, Any]) -> Schedule:

@@ -11,6 +11,7 @@ from fastnn import functional as F
 from fastnn import optim, resuming, schedules
 from fastnn.batches import Batches
 from fastnn.callbacks import Listeners
+from fastnn.checks import number
 from fastnn.history import History
 from fastnn.interrupts import Interrupts
 from fastnn.layers.module import Module
@@ -66,19 +67,15 @@ class Trainer:
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a Module, got {type(model).__name__}")
-        for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if limit is not None and not 0 < limit < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {limit}")
-        for name, number in (("scale", scale), ("shift", shift)):
-            if not math.isfinite(number):
-                raise ValueError(f"{name} must be finite, got {number}")
         self.model = model
         self.optimizer = resuming.make_optimizer(optimizer, model)
         self.schedule = None if schedule is None else schedules.get(schedule)
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
-        self.scale = float(scale)
-        self.shift = float(shift)
+        self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, "(0, inf)")
+        self.clip_value = (
+            None if clip_value is None else number("clip_value", clip_value, "(0, inf)")
+        )
+        self.scale = number("scale", scale, "(-inf, inf)")
+        self.shift = number("shift", shift, "(-inf, inf)")
         self._run: Run | None = None
         self._objective = Objective(loss)
         self._listeners = Listeners(())

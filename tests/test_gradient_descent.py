@@ -208,9 +208,9 @@ def test_a_gradient_of_another_shape_never_broadcasts(gradient, error, message):
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"lr": 0.0}, ValueError, "lr must be positive and finite, got 0.0"),
+        ({"lr": 0.0}, ValueError, "lr must be a number in .*, got 0.0"),
         ({"lr": np.nan}, ValueError, "lr"),
-        ({"goal": -1.0}, ValueError, "goal must be at least 0"),
+        ({"goal": -1.0}, ValueError, "goal must be a number in"),
         ({"goal": np.nan}, ValueError, "goal"),
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1, got 0"),
         ({"max_iter": 2.5}, TypeError, "max_iter must be an integer"),
@@ -230,3 +230,20 @@ def test_arguments_are_named_in_errors(changed, error, message):
     f = bowl if "X" not in changed else (lambda X, W: W)
     with pytest.raises(error, match=message):
         gradient_descent(f, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"f": None}, "f must be a function, got None"),
+        ({"lr": "x"}, "lr must be a number in .*, got 'x'"),
+        ({"goal": None}, "goal must be a number in .*, got None"),
+        ({"max_iter": None}, "max_iter must be an integer, got None"),
+        ({"batch_size": "2"}, "batch_size must be an integer, got '2'"),
+        ({"seed": None}, "seed must be an integer, got None"),
+    ],
+)
+def test_arguments_of_another_type_are_named(changed, message):
+    given = {"f": lambda x, w: w, "w0": [1.0], "lr": 0.1, "goal": 0.1, "max_iter": 9}
+    with pytest.raises(TypeError, match=message):
+        gradient_descent(**{**given, "X": [[1.0], [2.0]], **changed})

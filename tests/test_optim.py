@@ -214,7 +214,7 @@ def test_lr_keeps_the_ratio_of_the_groups() -> None:
         optimizer.lr = lr
         assert optimizer.lr == lr
         assert optimizer.param_groups[1]["lr"] == pytest.approx(lr / 4)
-    with pytest.raises(ValueError, match="lr wants"):
+    with pytest.raises(ValueError, match="lr must be"):
         optimizer.lr = -1
 
 
@@ -258,27 +258,27 @@ def test_state_of_something_else_is_refused() -> None:
         other.load_state_dict(state)
     assert other.lr == 0.7
     state["param_groups"][0]["lr"] = -1
-    with pytest.raises(ValueError, match="lr wants"):
+    with pytest.raises(ValueError, match="lr must be"):
         optimizer.load_state_dict(state)
 
 
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (optim.SGD, {"lr": -0.1}, "lr wants"),
-        (optim.SGD, {"lr": float("nan")}, "lr wants"),
-        (optim.SGD, {"lr": float("inf")}, "lr wants"),
-        (optim.SGD, {"lr": 0.1, "momentum": 1.0}, "momentum wants"),
+        (optim.SGD, {"lr": -0.1}, "lr must be"),
+        (optim.SGD, {"lr": float("nan")}, "lr must be"),
+        (optim.SGD, {"lr": float("inf")}, "lr must be"),
+        (optim.SGD, {"lr": 0.1, "momentum": 1.0}, "momentum must be"),
         (optim.SGD, {"lr": 0.1, "nesterov": True}, "nesterov wants a momentum"),
-        (optim.SGD, {"lr": 0.1, "weight_decay": -1}, "weight_decay wants"),
-        (optim.Adam, {"betas": (0.9, 1.0)}, "betas wants"),
-        (optim.Adam, {"betas": (0.9,)}, "betas wants two"),
-        (optim.Adam, {"eps": 0.0}, "eps wants"),
-        (optim.AdamW, {"weight_decay": -1}, "weight_decay wants"),
-        (optim.RMSprop, {"alpha": 1.0}, "alpha wants"),
-        (optim.RMSprop, {"eps": -1.0}, "eps wants"),
-        (optim.RMSprop, {"momentum": -0.1}, "momentum wants"),
-        (optim.Adagrad, {"eps": 0.0}, "eps wants"),
+        (optim.SGD, {"lr": 0.1, "weight_decay": -1}, "weight_decay must be"),
+        (optim.Adam, {"betas": (0.9, 1.0)}, "betas must be"),
+        (optim.Adam, {"betas": (0.9,)}, "betas must be two"),
+        (optim.Adam, {"eps": 0.0}, "eps must be"),
+        (optim.AdamW, {"weight_decay": -1}, "weight_decay must be"),
+        (optim.RMSprop, {"alpha": 1.0}, "alpha must be"),
+        (optim.RMSprop, {"eps": -1.0}, "eps must be"),
+        (optim.RMSprop, {"momentum": -0.1}, "momentum must be"),
+        (optim.Adagrad, {"eps": 0.0}, "eps must be"),
     ],
 )
 def test_options_out_of_range(make, options, message: str) -> None:
@@ -305,3 +305,17 @@ def test_bad_parameters() -> None:
     ):
         with pytest.raises(error, match=message):
             optim.SGD(params, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (optim.SGD, {"lr": None}, "lr must be a number .*, got None"),
+        (optim.SGD, {"lr": 0.1, "momentum": "0.9"}, "momentum must be a number"),
+        (optim.Adam, {"betas": 0.9}, "betas must be two numbers, got 0.9"),
+        (optim.Adam, {"betas": (0.9, None)}, "betas must be a number .*, got None"),
+    ],
+)
+def test_options_of_another_type(make, options, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make([Parameter([1.0])], **options)

@@ -130,3 +130,9 @@ def test_bad_objects() -> None:
         schedules.get(3)
     with pytest.raises(ValueError, match="None"):
         schedules.from_config({})
+
+
+@pytest.mark.parametrize("make", [schedules.cosine, schedules.exponential, schedules.step])
+def test_arguments_of_another_type(make) -> None:
+    with pytest.raises(TypeError, match=r"must be a(n integer| number)"):
+        make("a")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fastnn import init as initializers
 from fastnn import ops
+from fastnn.checks import whole
 from fastnn.layers.module import Module, Parameter
 from fastnn.layers.registry import register
 from fastnn.tensor import Tensor, record
@@ -33,6 +34,7 @@ class Linear(Module):
         bias: Parameter (out_features,), spared by weight decay, or None.
 
     Raises:
+        TypeError: a length is not an integer.
         ValueError: a length is below 1, or init is unknown.
     """
 
@@ -46,11 +48,11 @@ class Linear(Module):
         seed: initializers.Seed = None,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        self.in_features = _length("in_features", in_features)
-        self.out_features = _length("out_features", out_features)
+        self.in_features = whole("in_features", in_features, 1)
+        self.out_features = whole("out_features", out_features, 1)
         self.init = init
         draw = initializers.get(init)
-        self.weight = Parameter(draw((in_features, out_features), seed, dtype))
+        self.weight = Parameter(draw((self.in_features, self.out_features), seed, dtype))
         self.bias: Parameter | None = None
         if bias:
             self.bias = Parameter(np.zeros(out_features, dtype), decay=False)
@@ -77,9 +79,3 @@ class Linear(Module):
             "bias": self.bias is not None,
         }
         return config if callable(self.init) else {**config, "init": self.init}
-
-
-def _length(name: str, value: int) -> int:
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} wants an integer of at least 1, got {value!r}")
-    return int(value)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import _kernels as k
+from fastnn.checks import number
 from fastnn.optim.optimizer import (
     Group,
     Optimizer,
     Parameters,
     decay,
-    require,
-    require_positive,
     state_array,
 )
 from fastnn.tensor import Tensor
@@ -42,11 +41,14 @@ class Adam(Optimizer):
 
     def _check(self, group: Group) -> None:
         super()._check(group)
-        if len(group["betas"]) != 2:
-            raise ValueError(f"betas wants two numbers, got {group['betas']!r}")
-        for beta in group["betas"]:
-            require("betas", beta, 0, 1)
-        require_positive("eps", group["eps"])
+        betas = group["betas"]
+        if not isinstance(betas, tuple | list):
+            raise TypeError(f"betas must be two numbers, got {betas!r}")
+        if len(betas) != 2:
+            raise ValueError(f"betas must be two numbers, got {len(betas)}")
+        for beta in betas:
+            number("betas", beta, "[0, 1)")
+        number("eps", group["eps"], "(0, inf)")
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["step"] = step = state.get("step", 0) + 1
@@ -122,9 +124,9 @@ class RMSprop(Optimizer):
 
     def _check(self, group: Group) -> None:
         super()._check(group)
-        require("alpha", group["alpha"], 0, 1)
-        require_positive("eps", group["eps"])
-        require("momentum", group["momentum"], 0, 1)
+        number("alpha", group["alpha"], "[0, 1)")
+        number("eps", group["eps"], "(0, inf)")
+        number("momentum", group["momentum"], "[0, 1)")
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         momentum = group["momentum"]
@@ -162,7 +164,7 @@ class Adagrad(Optimizer):
 
     def _check(self, group: Group) -> None:
         super()._check(group)
-        require_positive("eps", group["eps"])
+        number("eps", group["eps"], "(0, inf)")
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         k.adagrad_update(

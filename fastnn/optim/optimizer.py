@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from fastnn import _kernels as k
+from fastnn.checks import number
 from fastnn.tensor import Tensor
 
 Group: TypeAlias = "dict[str, Any]"
@@ -65,8 +65,8 @@ class Optimizer:
 
     def _check(self, group: Group) -> None:
         """Raise a ValueError for an option out of its range."""
-        require("lr", group["lr"], 0, math.inf)
-        require("weight_decay", group["weight_decay"], 0, math.inf)
+        number("lr", group["lr"], "[0, inf)")
+        number("weight_decay", group["weight_decay"], "[0, inf)")
 
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
@@ -93,7 +93,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        require("lr", value, 0, math.inf)
+        number("lr", value, "[0, inf)")
         first = self.param_groups[0]["initial_lr"]
         for group in self.param_groups:
             initial = group["initial_lr"]
@@ -120,17 +120,17 @@ class Optimizer:
             ``{"state": {number: {name: array or int}}, "param_groups": [options]}``,
             each group's ``"params"`` being numbers.
         """
-        number = {parameter: i for i, parameter in enumerate(self.state)}
+        index = {parameter: i for i, parameter in enumerate(self.state)}
         return {
             "state": {
-                number[parameter]: {
+                index[parameter]: {
                     name: value.copy() if isinstance(value, np.ndarray) else value
                     for name, value in state.items()
                 }
                 for parameter, state in self.state.items()
             },
             "param_groups": [
-                {**group, "params": [number[each] for each in group["params"]]}
+                {**group, "params": [index[each] for each in group["params"]]}
                 for group in self.param_groups
             ],
         }
@@ -155,13 +155,13 @@ class Optimizer:
         for group in groups:
             self._check(group)
         loaded = []
-        for number, parameter in enumerate(self.state):
+        for index, parameter in enumerate(self.state):
             state = {}
-            for name, value in state_dict["state"].get(number, {}).items():
+            for name, value in state_dict["state"].get(index, {}).items():
                 if isinstance(value, np.ndarray):
                     if value.shape != parameter.shape:
                         raise ValueError(
-                            f"state {name} of parameter {number} wants shape "
+                            f"state {name} of parameter {index} wants shape "
                             f"{parameter.shape}, got {value.shape}"
                         )
                     value = value.astype(parameter.dtype)
@@ -184,15 +184,3 @@ def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     if array is None:
         array = state[name] = np.zeros_like(parameter._data)
     return array
-
-
-def require(name: str, value: float, low: float, below: float) -> None:
-    """Raise a ValueError for an option outside [low, below)."""
-    if not low <= value < below:
-        raise ValueError(f"{name} wants a number in [{low}, {below}), got {value!r}")
-
-
-def require_positive(name: str, value: float) -> None:
-    """Raise a ValueError for an option that is not above 0 and finite."""
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} wants a finite number above 0, got {value!r}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import _kernels as k
+from fastnn.checks import number
 from fastnn.optim.optimizer import (
     Group,
     Optimizer,
     Parameters,
     decay,
-    require,
     state_array,
 )
 from fastnn.tensor import Tensor
@@ -48,7 +48,7 @@ class SGD(Optimizer):
 
     def _check(self, group: Group) -> None:
         super()._check(group)
-        require("momentum", group["momentum"], 0, 1)
+        number("momentum", group["momentum"], "[0, 1)")
         if group["nesterov"] and not group["momentum"]:
             raise ValueError("nesterov wants a momentum above 0, got 0")
 
