@@ -169,6 +169,14 @@ def _gathers() -> list[Benchmark]:
 _POINTWISE = [f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")]
 _ROWWISE = [f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")]
 
+# Next to no arithmetic: what is left is the call, with the checks of its arguments.
+_CALLS: list[Benchmark] = [
+    *_activations(1, 4, ["relu"], training=False),
+    *_linear(1, 4, 3),
+    *_class_losses(1, 3, training=False),
+    *_updates(4)[:1],
+]
+
 BENCHMARKS: list[Benchmark] = [
     _matmul(128, 784, 256),
     _matmul(128, 256, 128),
@@ -193,4 +201,5 @@ BENCHMARKS: list[Benchmark] = [
     *_updates(64 * 32),
     *_updates(BEYOND_CACHES),
     *_gathers(),
+    *_CALLS,
 ]
