@@ -87,11 +87,18 @@ def save(model: Module, path: StrPath, metadata: Mapping[str, Any] | None = None
         path: the file; an existing one is replaced.
         metadata: anything JSON can hold, to be read back by ``load_metadata``.
 
+    Of each parameter, the dtype, ``requires_grad`` and ``decay`` are saved too.
+
     Raises:
-        TypeError: if ``metadata`` is not a mapping that JSON can hold.
+        TypeError: if ``model`` is no Module of registered layers, or ``metadata`` is not a
+            mapping that JSON can hold.
+        ValueError: if the model built again from its architecture would not have the same
+            parameters, as when a layer with parameters is used twice, or one of them is
+            neither float32 nor float64.
         OSError: naming ``path``, if it cannot be written.
     """
-    write_file(path, model.state_dict(), model_header(model, metadata))
+    header = model_header(model, metadata)
+    write_file(path, model.state_dict(), header)
 
 
 def load(path: StrPath) -> Module:
@@ -121,7 +128,10 @@ def model_header(model: Module, metadata: Mapping[str, Any] | None) -> dict[str,
     import json
 
     from fastnn.layers import registry
+    from fastnn.layers.module import Module, check_shapes
 
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a Module, got {type(model).__name__}")
     if not isinstance(metadata, Mapping | None):
         raise TypeError(f"metadata must be a mapping or None, got {type(metadata).__name__}")
     metadata = dict(metadata or {})
@@ -129,9 +139,25 @@ def model_header(model: Module, metadata: Mapping[str, Any] | None) -> dict[str,
         json.dumps(metadata)
     except (TypeError, ValueError) as error:
         raise TypeError(f"metadata must be what JSON can hold: {error}") from None
+    architecture = registry.describe(model)
+    parameters = dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        _check_dtype(name, parameter.dtype)
+    try:
+        rebuilt = registry.parameter_shapes(json.loads(json.dumps(architecture)))
+        check_shapes(rebuilt, {name: p.shape for name, p in parameters.items()})
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "model: built again from its architecture, it would not have the parameters "
+            f"that it has; a layer or parameter used twice cannot be saved: {error}"
+        ) from error
     return {
-        "architecture": registry.describe(model),
-        "dtype": np.dtype(model.dtype).name,
+        "architecture": architecture,
+        "dtype": model.dtype.name,
+        "parameters": {
+            name: {"requires_grad": p.requires_grad, "decay": p.decay}
+            for name, p in parameters.items()
+        },
         "metadata": metadata,
     }
 
@@ -144,15 +170,31 @@ def build_model(
     Arrays that ``pack`` has put beside the weights are passed over.
     """
     from fastnn.layers import registry
+    from fastnn.layers.module import check_shapes
 
     weights = {name: array for name, array in tensors.items() if not name.startswith(_STATE)}
     with explaining(path):
-        dtype = header["dtype"]
-        if dtype not in ("float32", "float64"):
-            raise ValueError(f"its dtype is {dtype!r}, neither float32 nor float64")
-        model = registry.build(header["architecture"], dtype)
+        if header["dtype"] not in ("float32", "float64"):
+            raise ValueError(f"its dtype is {header['dtype']!r}, neither float32 nor float64")
+        # Before anything is made, which a header could ask to be of any size.
+        check_shapes(
+            registry.parameter_shapes(header["architecture"]),
+            {name: array.shape for name, array in weights.items()},
+        )
+        model = registry.build(header["architecture"], header["dtype"])
+        for name, parameter in model.named_parameters():
+            _check_dtype(name, weights[name].dtype)
+            parameter._data = parameter._data.astype(weights[name].dtype, copy=False)
+            flags = header["parameters"][name]
+            parameter.requires_grad = bool(flags["requires_grad"])
+            parameter.decay = bool(flags["decay"])
         model.load_state_dict(weights)
     return model
+
+
+def _check_dtype(name: str, dtype: np.dtype[Any]) -> None:
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"{name}: its dtype is {dtype}, neither float32 nor float64")
 
 
 def write_file(path: StrPath, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:

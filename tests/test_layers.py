@@ -389,3 +389,12 @@ def test_bad_descriptions(description) -> None:
 
 def test_public_names() -> None:
     assert all(hasattr(layers, name) for name in layers.__all__)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2) * 1j, ["a", "b"], np.ma.masked_equal([0, 1], 0)])
+def test_load_state_dict_is_all_or_nothing(wrong) -> None:
+    layer = Linear(3, 2, seed=0)
+    before = layer.state_dict()
+    with pytest.raises(TypeError, match="bias: "):
+        layer.load_state_dict({"weight": np.ones((3, 2)), "bias": wrong})
+    np.testing.assert_array_equal(layer.weight.data, before["weight"])

@@ -198,6 +198,53 @@ def test_a_module_of_ones_own_is_loaded_by_its_registered_name(tmp_path):
     np.testing.assert_array_equal(loaded.scores(X), model.scores(X))
 
 
+def test_the_dtype_and_the_flags_of_each_parameter_come_back(tmp_path):
+    model = layers.Sequential(
+        layers.Linear(FEATURES, 4, seed=0), layers.Linear(4, 2, seed=1, dtype="float64")
+    )
+    frozen, undecayed = model[0].weight, model[1].weight
+    frozen.requires_grad = False
+    undecayed.decay = False
+    serialize.save(model, tmp_path / "model")
+    loaded = serialize.load(tmp_path / "model")
+    assert_same_weights(loaded, model)
+    for (_, a), (name, b) in zip(loaded.named_parameters(), model.named_parameters(), strict=True):
+        assert (a.dtype, a.requires_grad, a.decay) == (b.dtype, b.requires_grad, b.decay), name
+
+
+def test_a_model_that_its_architecture_does_not_tell_is_refused(tmp_path):
+    shared = layers.Linear(3, 3)
+    tied = layers.Sequential(layers.Linear(3, 3), layers.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    other_shape = layers.Linear(3, 3)
+    other_shape.weight = layers.Parameter(np.ones((2, 3), np.float32))
+    for model in (layers.Sequential(shared, layers.ReLU(), shared), tied, other_shape):
+        with pytest.raises(ValueError, match="used twice cannot be saved"):
+            serialize.save(model, tmp_path / "model")
+    with pytest.raises(ValueError, match=r"weight: its dtype is float16"):
+        serialize.save(layers.Linear(3, 3, dtype="float16"), tmp_path / "model")
+    with pytest.raises(TypeError, match="model must be a Module, got NoneType"):
+        serialize.save(None, tmp_path / "model")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_shared_layer_without_parameters_is_saved(tmp_path):
+    relu = layers.ReLU()
+    model = layers.Sequential(layers.Linear(FEATURES, 3), relu, layers.Linear(3, 2), relu)
+    serialize.save(model, tmp_path / "model")
+    assert_same_weights(serialize.load(tmp_path / "model"), model)
+
+
+def test_a_header_that_asks_for_more_than_is_stored_allocates_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    edited(path, lambda t, h: h["architecture"]["config"][0]["config"].update(in_features=10**7))
+    made = []
+    monkeypatch.setattr(layers.Linear, "__init__", lambda self, **config: made.append(config))
+    with pytest.raises(ValueError, match=r"0.weight wants shape \(10000000, 8\), got \(5, 8\)"):
+        serialize.load(path)
+    assert made == []
+
+
 # --- what is not such a file ----------------------------------------------------------
 
 

@@ -79,3 +79,11 @@ class Linear(Module):
             "bias": self.bias is not None,
         }
         return config if callable(self.init) else {**config, "init": self.init}
+
+    @classmethod
+    def _parameter_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
+        outputs = config["out_features"]
+        shapes: dict[str, tuple[int, ...]] = {"weight": (config["in_features"], outputs)}
+        if config.get("bias", True):
+            shapes["bias"] = (outputs,)
+        return shapes

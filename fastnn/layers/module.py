@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import _kernels as k
+from fastnn.checks import real_array
 from fastnn.init import Seed
 from fastnn.tensor import Tensor, no_grad, wrap
 
@@ -140,6 +141,14 @@ class Module:
         return {}
 
     @classmethod
+    def _parameter_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, told without making them.
+
+        Only asked of a class that defines it itself.
+        """
+        raise NotImplementedError
+
+    @classmethod
     def from_config(cls: type[Self], config: Any) -> Self:
         """The module that ``config()`` described."""
         return cls(**config)
@@ -152,20 +161,17 @@ class Module:
         """Copy values into the parameters, all of them or, after an error, none.
 
         Raises:
+            TypeError: state is no mapping, or a value of it is no array of real numbers.
             ValueError: names are missing or unexpected, or shapes differ.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must map names to arrays, got {type(state).__name__}")
+        arrays = {name: real_array(value, str(name)) for name, value in state.items()}
         parameters = dict(self.named_parameters())
-        missing = [name for name in parameters if name not in state]
-        unexpected = [name for name in state if name not in parameters]
-        if missing or unexpected:
-            raise ValueError(
-                f"state wants the names of this model's parameters: "
-                f"missing {missing}, unexpected {unexpected}"
-            )
-        arrays = {name: np.asarray(state[name]) for name in parameters}
-        for name, parameter in parameters.items():
-            if arrays[name].shape != parameter.shape:
-                raise ValueError(f"{name} wants shape {parameter.shape}, got {arrays[name].shape}")
+        check_shapes(
+            {name: parameter.shape for name, parameter in parameters.items()},
+            {name: array.shape for name, array in arrays.items()},
+        )
         for name, parameter in parameters.items():
             parameter.data = arrays[name]
 
@@ -246,6 +252,22 @@ class Module:
         ]
         lines.append(f"{sum(nbytes for _, nbytes in sizes) / 1e6:.3f} MB")
         return "\n".join(lines)
+
+
+def check_shapes(
+    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise a ValueError unless the names and shapes of parameters are the same."""
+    missing = [name for name in wanted if name not in given]
+    unexpected = [name for name in given if name not in wanted]
+    if missing or unexpected:
+        raise ValueError(
+            f"state wants the names of this model's parameters: "
+            f"missing {missing}, unexpected {unexpected}"
+        )
+    for name, shape in wanted.items():
+        if given[name] != shape:
+            raise ValueError(f"{name} wants shape {shape}, got {given[name]}")
 
 
 def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -69,16 +69,21 @@ def create(name: str, config: Any) -> Module:
     Raises:
         ValueError: no class has this name, or the config does not fit it.
     """
+    cls = _class(name)
+    try:
+        return cls.from_config(config)
+    except TypeError as error:
+        raise ValueError(f"config of a {name} layer: {error}") from error
+
+
+def _class(name: Any) -> type[Module]:
     cls = _classes.get(name) if isinstance(name, str) else None
     if cls is None:
         raise ValueError(
             f"no layer is registered as {name!r}; known are {', '.join(_classes)}. A "
             "class of your own wants @fastnn.register_module(name) before loading"
         )
-    try:
-        return cls.from_config(config)
-    except TypeError as error:
-        raise ValueError(f"config of a {name} layer: {error}") from error
+    return cls
 
 
 def describe(module: Module) -> dict[str, Any]:
@@ -106,9 +111,29 @@ def build(description: Any, dtype: npt.DTypeLike | None = None) -> Module:
     Raises:
         ValueError: the description is malformed or names an unknown layer.
     """
+    module = create(*_parts(description))
+    return module if dtype is None else module.astype(dtype)
+
+
+def parameter_shapes(description: Any) -> dict[str, tuple[int, ...]]:
+    """The parameters that ``build`` would make, as shapes by name.
+
+    Where the class can tell them from its config, nothing is made, however large.
+
+    Raises:
+        ValueError: the description is malformed or names an unknown layer.
+    """
+    name, config = _parts(description)
+    cls = _class(name)
+    # Not an inherited method: a subclass may have parameters of its own.
+    if "_parameter_shapes" in vars(cls):
+        return cls._parameter_shapes(config)
+    return {name: p.shape for name, p in create(name, config).named_parameters()}
+
+
+def _parts(description: Any) -> tuple[Any, Any]:
     if not isinstance(description, dict) or set(description) != {"type", "config"}:
         raise ValueError(
             f'a layer is described by {{"type": ..., "config": ...}}, got {description!r}'
         )
-    module = create(description["type"], description["config"])
-    return module if dtype is None else module.astype(dtype)
+    return description["type"], description["config"]

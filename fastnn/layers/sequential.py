@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnn.init import Seed
 from fastnn.layers.module import Module
-from fastnn.layers.registry import build, describe, register
+from fastnn.layers.registry import build, describe, parameter_shapes, register
 from fastnn.tensor import Tensor
 
 
@@ -62,3 +62,11 @@ class Sequential(Module):
     def from_config(cls, config: Any) -> Sequential:
         """The model whose layers are described."""
         return cls(*(build(description) for description in config))
+
+    @classmethod
+    def _parameter_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
+        return {
+            f"{position}.{name}": shape
+            for position, description in enumerate(config)
+            for name, shape in parameter_shapes(description).items()
+        }
