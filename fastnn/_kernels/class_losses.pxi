@@ -20,6 +20,23 @@ cdef void plan_class_loss(Call *c) noexcept nogil:
     c.shared = (c.tasks[ROWS] + 1) * sizeof(double)
 
 
+cdef inline bint check_range(
+    Call *c, const long long *x, Py_ssize_t n, long long end
+) noexcept nogil:
+    """Labels or indices, the call's second array, lie from 0 to ``end - 1``."""
+    cdef Py_ssize_t i
+    cdef long long outside = 0
+    for i in range(n):
+        outside |= (x[i] < 0) | (x[i] >= end)
+    if not outside:
+        return True
+    for i in range(n):
+        if x[i] < 0 or x[i] >= end:
+            c.status, c.bad_array, c.bad_index = LABEL_OUT_OF_RANGE, 1, i
+            break
+    return False
+
+
 cdef inline bint check_weights(
     Call *c, int array, const double *weight, Py_ssize_t n
 ) noexcept nogil:
@@ -51,10 +68,8 @@ cdef void check_labels(Call *c) noexcept nogil:
     cdef const double *weight = <const double *> c.array[2]
     cdef const double *sample_weight = <const double *> c.array[3]
     cdef double total = N
-    for i in range(N):
-        if not (0 <= y[i] < classes):
-            c.status, c.bad_array, c.bad_index = LABEL_OUT_OF_RANGE, 1, i
-            return
+    if not check_range(c, y, N, classes):
+        return
     if weight != NULL and not check_weights(c, 2, weight, classes):
         return
     if sample_weight != NULL and not check_weights(c, 3, sample_weight, N):

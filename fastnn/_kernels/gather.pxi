@@ -6,17 +6,6 @@ ctypedef fused source_t:
     double
 
 
-cdef inline bint check_indices(
-    Call *c, const long long *index, Py_ssize_t n, Py_ssize_t rows
-) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        if not (0 <= index[i] < rows):
-            c.status, c.bad_array, c.bad_index = LABEL_OUT_OF_RANGE, 1, i
-            return False
-    return True
-
-
 cdef inline Py_ssize_t gathered_rows(Py_ssize_t inner) noexcept nogil:
     return max(CHUNK // max(inner, 1), 1)
 
@@ -47,7 +36,7 @@ cdef void gather_rows(Call *c, int phase, Py_ssize_t task, floating *scratch) no
     """(source (R, inner), indices (n,), out (n, inner)); scale, shift."""
     cdef const long long *index = <const long long *> c.array[1]
     if phase == 0:
-        check_indices(c, index, c.size[2], c.size[0])
+        check_range(c, index, c.size[2], c.size[0])
         return
     cdef Py_ssize_t inner = c.size[1], start = task * gathered_rows(inner)
     cdef Py_ssize_t n = min(gathered_rows(inner), c.size[2] - start)
@@ -75,6 +64,6 @@ cdef void gather_labels(
     cdef const long long *index = <const long long *> c.array[1]
     cdef long long *out = <long long *> c.array[2]
     cdef Py_ssize_t i
-    if check_indices(c, index, c.size[1], c.size[0]):
+    if check_range(c, index, c.size[1], c.size[0]):
         for i in range(c.size[1]):
             out[i] = y[index[i]]
