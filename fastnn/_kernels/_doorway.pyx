@@ -407,42 +407,4 @@ cdef class Kernel:
         return True
 
 
-# --- the table of an instruction set --------------------------------------------------
-
-cdef const Table *table = NULL
-
-
-def use(capsule, dict kernels) -> None:
-    """Point every kernel of ``kernels``, by name, at the code of one instruction set."""
-    global table
-    cdef Kernel kernel
-    cdef int i, j
-    cdef dict found = {}
-    table = <const Table *> PyCapsule_GetPointer(capsule, "fastnn._kernels.table")
-    for i in range(table.count):
-        found[table.kernels[i].name.decode()] = i
-    for name in kernels:
-        kernel = kernels[name]
-        i = found[name]
-        kernel.plan = table.kernels[i].plan
-        for j in range(2):
-            kernel.task[j] = table.kernels[i].task[j]
-
-
-def measure_peak(int itemsize, int threads, double seconds) -> float:
-    """The best rate of fused multiply-adds seen within ``seconds``, in operations a second."""
-    cdef Probe probe
-    cdef double best = 0, flops
-    # Several tasks a thread, so that one that comes late takes fewer.
-    cdef Py_ssize_t tasks = 8 * threads
-    probe.table, probe.itemsize, probe.rounds = table, itemsize, 20000
-    flops = table.flops_per_round[itemsize == 8] * <double> probe.rounds * tasks
-    end = time.perf_counter() + seconds
-    while True:
-        start = time.perf_counter()
-        with nogil:
-            fn_pool_run(run_probe, &probe, tasks, threads)
-        now = time.perf_counter()
-        best = max(best, flops / (now - start))
-        if now >= end:
-            return best
+include "table.pxi"

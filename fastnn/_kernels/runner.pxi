@@ -116,25 +116,3 @@ def has_threads() -> bool:
 
 def is_forked() -> bool:
     return forked
-
-
-def supported_isas() -> tuple:
-    """The instruction sets that this processor runs, the best last."""
-    found = ["baseline"]
-    if fn_has_avx2():
-        found.append("avx2")
-    if fn_has_avx512():
-        found.append("avx512")
-    return tuple(found)
-
-
-# The peak probe, as the threads of the pool see it: one task for each.
-cdef struct Probe:
-    const Table *table
-    int itemsize
-    Py_ssize_t rounds
-
-
-cdef void run_probe(void *job, Py_ssize_t task, int thread) noexcept nogil:
-    cdef Probe *probe = <Probe *> job
-    probe.table.peak_rounds(probe.itemsize, probe.rounds)
