@@ -59,6 +59,88 @@ def test_ctrl_c_leaves_a_run_that_goes_on_to_the_same_bits(tmp_path: Path) -> No
     assert one == two
 
 
+# Presses Ctrl-C when a module is about to be imported, or when the interpreter leaves.
+PRESS = """
+import atexit, os, runpy, signal, sys
+moment, *sys.argv[1:] = sys.argv[1:]
+def press(event, args):
+    if event == "import" and args[0] == moment:
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(press)
+if moment == "exit":
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+runpy.run_module("fastnn", run_name="__main__", alter_sys=True)
+"""
+
+
+def press_ctrl_c(moment: str, *argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PRESS, moment, *argv],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        preexec_fn=hear_ctrl_c,
+        text=True,
+        check=False,
+    )
+
+
+@posix
+@pytest.mark.parametrize(
+    "module",
+    [
+        "fastnn.cli.command",
+        "argparse",
+        "numpy",
+        "numpy._core._multiarray_umath",
+        "fastnn._kernels._doorway",
+        "fastnn.train",
+        "zipfile",
+    ],
+)
+def test_ctrl_c_while_modules_are_imported_is_one_line(module: str, tmp_path: Path) -> None:
+    done = press_ctrl_c(module, "train", cwd=tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr in ("fastnn: interrupted\n", "fastnn train: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_ctrl_c_when_all_is_done_is_not_heard(tmp_path: Path) -> None:
+    done = press_ctrl_c("exit", "--version", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["train", "evaluate m", "predict m x.npy", "info"])
+def test_kernels_that_cannot_be_had_are_one_line(line: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *line.split()],
+        cwd=tmp_path,
+        env={**environment(), "FASTNN_ISA": "avx1024"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"fastnn {line.split()[0]}: error: FASTNN_ISA is 'avx1024'")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["--version", "--help", "train --help", "train --schedule cosine -h"]
+)
+def test_help_and_version_need_no_kernels(line: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, *line.split()],
+        env={**environment(), "FASTNN_ISA": "avx1024"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @posix
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path / "o")]) == 0

@@ -7,10 +7,10 @@ import argparse
 import numpy as np
 
 from fastnn import data, optim, runtime
-from fastnn.cli.parser import UsageError
 from fastnn.cli.report import accuracy_and_loss
 from fastnn.cli.saved import SavedModel
 from fastnn.cli.settings import Settings
+from fastnn.cli.usage import UsageError
 from fastnn.train import Trainer
 
 

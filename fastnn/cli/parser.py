@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn, TypeAlias
 
+from fastnn.cli.interrupts import held
 from fastnn.cli.settings import (
     BATCH_SIZE,
     DIGITS_BATCH_SIZE,
@@ -17,10 +19,6 @@ from fastnn.cli.settings import (
     SCHEDULE,
     VALIDATION,
 )
-
-
-class UsageError(Exception):
-    """What was typed makes no sense; the message is one line."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,9 +77,9 @@ def _add(commands: _Commands, name: str, help: str, epilog: str) -> argparse.Arg
     )
 
     def command(args: argparse.Namespace) -> int:
-        from importlib import import_module
-
-        status: int = import_module(f"fastnn.cli.{name}").run(args)
+        with held():
+            module = import_module(f"fastnn.cli.{name}")
+        status: int = module.run(args)
         return status
 
     parser.set_defaults(run=command)

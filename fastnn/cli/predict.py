@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fastnn import _kernels as k
 from fastnn import data, runtime, serialize
-from fastnn.cli.parser import UsageError
 from fastnn.cli.saved import SavedModel
+from fastnn.cli.usage import UsageError
 
 _SUFFIXES = (".csv", ".txt", ".npy")
 

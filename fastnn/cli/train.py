@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from fastnn import data, models, optim, runtime, serialize
 from fastnn.callbacks import Checkpoint
-from fastnn.cli.parser import UsageError
 from fastnn.cli.report import Report
 from fastnn.cli.runfolder import RunFolder
 from fastnn.cli.settings import Settings, hidden_widths
+from fastnn.cli.usage import UsageError
 from fastnn.train import Trainer
 
 _MOMENTUM = 0.9
