@@ -53,14 +53,23 @@ def read(path: StrPath, has_loss: bool) -> tuple[Module, dict[str, Any]]:
         state: dict[str, Any] = unpack(header["trainer"], tensors)
         name = state["loss"]
     if has_loss != (name is None):
-        wanted = "loss= must be the function" if name is None else f"loss= {name!r} is"
-        raise ValueError(f"{path}: {wanted} that the run was saved with")
+        wanted = (
+            "must be given: the run was saved with a function"
+            if name is None
+            else f"must be left out: the run was saved with {name!r}"
+        )
+        raise ValueError(f"{path}: loss= {wanted}")
     return model, state
 
 
 def make_optimizer(optimizer: optim.Optimizer | str, model: Module) -> optim.Optimizer:
-    """The optimizer, or one of this name with its default options."""
+    """The optimizer, or one of this name with its default options.
+
+    Raises:
+        TypeError, ValueError: it is neither, or has parameters that are not the model's.
+    """
     if isinstance(optimizer, optim.Optimizer):
+        _names(optimizer, model)
         return optimizer
     if not isinstance(optimizer, str):
         raise TypeError(f"optimizer must be an Optimizer or a name, got {optimizer!r}")
@@ -82,15 +91,20 @@ def save_optimizer(optimizer: optim.Optimizer, model: Module) -> dict[str, Any]:
             f"optimizer: a run can be saved with {', '.join(_OPTIMIZERS)}, not with "
             f"{type(optimizer).__qualname__}"
         )
+    return {
+        "type": kind,
+        "parameters": _names(optimizer, model),
+        **optimizer.state_dict(),
+    }
+
+
+def _names(optimizer: optim.Optimizer, model: Module) -> list[list[str]]:
+    """The parameters of each group by their names in the model."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = [group["params"] for group in optimizer.param_groups]
     if any(id(parameter) not in names for group in groups for parameter in group):
         raise ValueError("optimizer: it has parameters that are not the model's")
-    return {
-        "type": kind,
-        "parameters": [[names[id(p)] for p in group] for group in groups],
-        **optimizer.state_dict(),
-    }
+    return [[names[id(p)] for p in group] for group in groups]
 
 
 def load_optimizer(state: Mapping[str, Any], model: Module) -> optim.Optimizer:

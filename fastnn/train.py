@@ -34,7 +34,8 @@ class Trainer:
             logits), with real targets of the output's shape; or a function of two
             Tensors, output and targets, to a scalar Tensor: the mean over the batch
             (for weights by class, one that calls ``fastnn.cross_entropy``).
-        optimizer: an Optimizer of the model's parameters, or ``"adam"``, ``"adamw"``,
+        optimizer: an Optimizer of the model's parameters (frozen ones, without
+            ``requires_grad``, it leaves as they are), or ``"adam"``, ``"adamw"``,
             ``"rmsprop"``, ``"adagrad"`` (with their default options) or ``"sgd"``
             (lr 0.01).
         schedule: a schedule or its name: what each step multiplies the learning rates
@@ -327,8 +328,7 @@ class Trainer:
 
         Raises:
             TypeError: if the optimizer is not fastnn's own, or see ``fastnn.save``.
-            ValueError: if the schedule is a formula of yours, or the optimizer has
-                parameters that are not the model's.
+            ValueError: if the schedule is a formula of yours, or see ``fastnn.save``.
             OSError: naming ``path``, if it cannot be written.
         """
         resuming.save(self.model, self._state(), path, metadata)

@@ -298,7 +298,7 @@ def test_bad_parameters() -> None:
         ([w, w], ValueError, "twice"),
         ([{"params": [w]}, {"params": [w]}], ValueError, "twice"),
         ([np.ones(1)], TypeError, "ndarray"),
-        ([Tensor([1.0])], TypeError, "need a gradient"),
+        ([Tensor([1.0])], ValueError, "needs a gradient"),
         ([{"lr": 0.1}], TypeError, '"params"'),
         ([{"params": [w]}, w], TypeError, '"params"'),
         ([{"params": [w], "beta": 1}], ValueError, "got beta"),
@@ -319,3 +319,36 @@ def test_bad_parameters() -> None:
 def test_options_of_another_type(make, options, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         make([Parameter([1.0])], **options)
+
+
+def test_what_would_train_nothing_is_refused() -> None:
+    W = Parameter(np.ones((2, 3)))
+    model = models.mlp(3, (2,), 2)
+    for params, message in [
+        (W, "params wants a list of Tensors, got Parameter"),
+        ({"params": [W]}, "params wants a list of Tensors, got dict"),
+        (None, "params wants a list of Tensors, got NoneType"),
+        ([W * 2], "got the result of multiply"),
+        ([W, 3], "params wants Tensors, got int"),
+        (model, r"got a Sequential: pass its .parameters\(\)"),
+        ([{"params": model}], r"got a Sequential: pass its .parameters\(\)"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            optim.SGD(params, 0.1)
+    W.requires_grad = False
+    with pytest.raises(ValueError, match="nothing to train"):
+        optim.SGD([W], 0.1)
+
+
+def test_frozen_parameters_stay_and_thaw() -> None:
+    frozen, free = Parameter([1.0, 2.0]), Parameter([3.0])
+    frozen.requires_grad = False
+    optimizer = optim.Adam([frozen, free], weight_decay=0.5)
+    assert optimizer.regularization() == pytest.approx(0.25 * 9)
+    frozen.grad, free.grad = np.ones(2), np.ones(1)
+    optimizer.step()
+    np.testing.assert_array_equal(frozen.data, [1.0, 2.0])
+    assert free.data[0] < 3
+    frozen.requires_grad = True
+    optimizer.step()
+    assert (frozen.data < [1.0, 2.0]).all()

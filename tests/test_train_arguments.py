@@ -174,6 +174,11 @@ def test_options_of_fit(option, error, message):
         ),
         ({"loss": 3}, TypeError, "loss must be a name or a function, got 3"),
         ({"optimizer": "adagard"}, ValueError, "optimizer: there is none .*'adagard'"),
+        (
+            {"optimizer": optim.Adam(net().parameters())},
+            ValueError,
+            "optimizer: it has parameters that are not the model's",
+        ),
         ({"optimizer": 0.1}, TypeError, "optimizer must be an Optimizer or a name"),
         ({"schedule": "cosinus"}, ValueError, "schedule .*'cosinus'"),
         (

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastnn import _kernels as k
-from fastnn.checks import number
+from fastnn.checks import number, real_array
 from fastnn.tensor import Tensor
 
 Group: TypeAlias = "dict[str, Any]"
@@ -18,26 +18,34 @@ Parameters: TypeAlias = "Iterable[Tensor] | Iterable[Group]"
 class Optimizer:
     """What all optimizers share: parameter groups, state, and its saving.
 
+    Parameters with ``requires_grad=False`` are frozen: they stay as they are, and learn
+    again when that is set to True.
+
     Attributes:
         param_groups: dicts with ``"params"``, ``"lr"``, ``"initial_lr"`` (the lr at
             construction) and the optimizer's other options, read at every step.
         state: what each parameter remembers between steps, arrays and counts by name.
 
     Raises:
-        TypeError: a parameter is not a Tensor that needs a gradient.
-        ValueError: there are no parameters, one appears twice, or an option is out of
-            its range or unknown.
+        TypeError: a parameter is not a Tensor, or is the result of an operation, or an
+            option is of another type.
+        ValueError: there are no parameters, or all are frozen, one appears twice, or an
+            option is out of its range or unknown.
     """
 
     def __init__(self, params: Parameters, **options: Any) -> None:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        members = list(params)
+        members = _listed(params)
         groups = members if members and isinstance(members[0], dict) else None
         for group in [{"params": members}] if groups is None else groups:
             self._add_group(group, options)
         if not self.state:
             raise ValueError("params wants at least one parameter, got none")
+        if not any(parameter.requires_grad for parameter in self.state):
+            raise ValueError(
+                "params has nothing to train: none of them needs a gradient (requires_grad=True)"
+            )
 
     def _add_group(self, given: Any, options: Group) -> None:
         if not isinstance(given, dict) or "params" not in given:
@@ -50,13 +58,16 @@ class Optimizer:
             )
         params = given["params"]
         group = {**options, **given, "params": None}
-        group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        group["params"] = [params] if isinstance(params, Tensor) else _listed(params)
         group["initial_lr"] = group["lr"]
         self._check(group)
         for parameter in group["params"]:
-            if not isinstance(parameter, Tensor) or not parameter.requires_grad:
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"params wants Tensors, got {type(parameter).__name__}")
+            if parameter._op is not None:
                 raise TypeError(
-                    f"params wants Tensors that need a gradient, got {type(parameter).__name__}"
+                    f"params wants Tensors that you made, got the result of {parameter._op.name}: "
+                    "updating it would train nothing"
                 )
             if parameter in self.state:
                 raise ValueError("params has a parameter twice")
@@ -69,10 +80,10 @@ class Optimizer:
         number("weight_decay", group["weight_decay"], "[0, inf)")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient, in place."""
+        """Update every parameter that has a gradient and is not frozen, in place."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
+                if parameter.grad is not None and parameter.requires_grad:
                     self._update(parameter, group, self.state[parameter])
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
@@ -101,12 +112,12 @@ class Optimizer:
             group["lr"] = value if initial == first else value * (initial / first)
 
     def regularization(self) -> float:
-        """R(W) = Σ weight_decay/2 ΣW² over the parameters that decay, in float64."""
+        """R(W) = Σ weight_decay/2 ΣW² over what decays and is not frozen, in float64."""
         total = 0.0
         for group in self.param_groups:
             if group["weight_decay"]:
                 for parameter in group["params"]:
-                    if getattr(parameter, "decay", True):
+                    if parameter.requires_grad and getattr(parameter, "decay", True):
                         squares = float(k.sum_of_squares(parameter._data))
                         total += group["weight_decay"] / 2 * squares
         return total
@@ -159,6 +170,7 @@ class Optimizer:
             state = {}
             for name, value in state_dict["state"].get(index, {}).items():
                 if isinstance(value, np.ndarray):
+                    value = real_array(value, f"state {name} of parameter {index}")
                     if value.shape != parameter.shape:
                         raise ValueError(
                             f"state {name} of parameter {index} wants shape "
@@ -171,6 +183,17 @@ class Optimizer:
             own_group.update({**group, "params": own_group["params"]})
         for parameter, state in zip(self.state, loaded, strict=True):
             self.state[parameter] = state
+
+
+def _listed(params: Any) -> list[Any]:
+    """params as a list; an error for what only looks as if it had parameters."""
+    if hasattr(params, "parameters"):
+        raise TypeError(
+            f"params wants Tensors, got a {type(params).__name__}: pass its .parameters()"
+        )
+    if isinstance(params, Tensor | Mapping | str) or not isinstance(params, Iterable):
+        raise TypeError(f"params wants a list of Tensors, got {type(params).__name__}")
+    return list(params)
 
 
 def decay(parameter: Tensor, group: Group) -> float:
