@@ -71,7 +71,14 @@ class Batches:
 
     def gather(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """x (n, ...), y (n, ...) and weights (n,) of the rows at ``indices`` (n,)."""
-        y = np.take(self.y, indices, axis=0, out=self._y_buffer[: len(indices)], mode="clip")
+        y = self._y_buffer[: len(indices)]
+        if self.y.dtype != np.int64:
+            n = len(self.y)
+            k.gather_rows(self.y.reshape(n, -1), indices, 1.0, 0.0, y.reshape(len(y), -1))
+        elif self.y.ndim == 1:
+            k.gather_labels(self.y, indices, y)
+        else:
+            np.take(self.y, indices, axis=0, out=y, mode="clip")
         weight = None if self.weight is None else self.weight[indices]
         return self.inputs(indices), y, weight
 

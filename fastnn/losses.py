@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import ops
+from fastnn.checks import real_array
 from fastnn.tensor import Tensor, record
 
-Scores: TypeAlias = "Tensor | npt.NDArray[Any]"
+Scores: TypeAlias = "Tensor | npt.ArrayLike"
 Weights: TypeAlias = "npt.ArrayLike | None"
 
 
@@ -40,7 +41,7 @@ def cross_entropy(
         ValueError: shapes do not match, a label is out of range, the batch is empty, or
             weights are negative, not finite or all zero.
     """
-    args = (scores, _plain(y), _plain(weight), _plain(sample_weight))
+    args = (_plain(scores), _plain(y), _plain(weight), _plain(sample_weight))
     return record(ops.cross_entropy, args)
 
 
@@ -60,11 +61,11 @@ def hinge_loss(
 
     Other arguments, result and errors: as :func:`cross_entropy`.
     """
-    args = (scores, _plain(y), delta, _plain(weight), _plain(sample_weight))
+    args = (_plain(scores), _plain(y), delta, _plain(weight), _plain(sample_weight))
     return record(ops.hinge_loss, args)
 
 
-def mse_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None) -> Tensor:
+def mse_loss(pred: Scores, target: Scores, sample_weight: Weights = None) -> Tensor:
     """Mean over all elements of (pred - target)**2.
 
     Args:
@@ -76,14 +77,14 @@ def mse_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weight
         A scalar Tensor, differentiable by pred and by target.
 
     Raises:
-        TypeError: a dtype is not as above.
+        TypeError: a dtype is not as above, or an array is masked.
         ValueError: shapes do not match, there are no elements, or weights are negative,
             not finite or all zero.
     """
     return _regression(ops.mse_loss, pred, target, sample_weight)
 
 
-def l1_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights = None) -> Tensor:
+def l1_loss(pred: Scores, target: Scores, sample_weight: Weights = None) -> Tensor:
     """Mean over all elements of abs(pred - target), with derivative 0 at 0.
 
     Arguments, result and errors: as :func:`mse_loss`.
@@ -93,7 +94,7 @@ def l1_loss(pred: Scores, target: Scores | npt.ArrayLike, sample_weight: Weights
 
 def huber_loss(
     pred: Scores,
-    target: Scores | npt.ArrayLike,
+    target: Scores,
     delta: float = 1.0,
     sample_weight: Weights = None,
 ) -> Tensor:
@@ -123,14 +124,15 @@ def binary_cross_entropy(
 
 
 def _plain(value: Any) -> Any:
-    """Labels and weights as the kernels take them: arrays or None."""
+    """Scores, labels and weights as the kernels take them: arrays or None."""
     if value is None or isinstance(value, (np.ndarray, Tensor)):
         return value
     return np.asarray(value)
 
 
-def _regression(op: ops.Op, pred: Scores, target: Any, *options: Any) -> Tensor:
+def _regression(op: ops.Op, pred: Any, target: Any, *options: Any) -> Tensor:
+    pred = _plain(pred)
     if not isinstance(target, Tensor):
-        target = np.asarray(target, pred.dtype)
+        target = real_array(target, "target").astype(pred.dtype, copy=False)
     *delta, sample_weight = options
     return record(op, (pred, target, *delta, _plain(sample_weight)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,10 +17,10 @@ from fastnn.batches import (
     target_rows,
     whole_number_rows,
 )
-from fastnn.layers.module import Module
+from fastnn.layers.module import Module, in_mode
 from fastnn.tensor import Tensor, no_grad, wrap
 
-__all__ = ["EVALUATION_BATCH", "NAMES", "Objective", "in_mode"]
+__all__ = ["EVALUATION_BATCH", "NAMES", "Objective"]
 
 EVALUATION_BATCH = 1024
 
@@ -153,18 +152,6 @@ def _output_shape(model: Module, X: Array, name: str) -> tuple[int, ...]:
             f"{name}: samples of shape {X.shape[1:]} do not fit the model: {error}"
         ) from error
     return output.shape[1:]
-
-
-@contextmanager
-def in_mode(model: Module, *, training: bool) -> Iterator[None]:
-    """The model in training or in evaluation mode; afterwards as it was."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _label_hits(scores: Array, y: Array) -> int:

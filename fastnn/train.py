@@ -14,8 +14,8 @@ from fastnn.callbacks import Listeners
 from fastnn.checks import number
 from fastnn.history import History
 from fastnn.interrupts import Interrupts
-from fastnn.layers.module import Module
-from fastnn.objective import EVALUATION_BATCH, Array, Objective, in_mode
+from fastnn.layers.module import Module, in_mode
+from fastnn.objective import EVALUATION_BATCH, Array, Objective
 from fastnn.progress import ProgressBar
 from fastnn.run import Run, make_plan
 from fastnn.serialize import StrPath, explaining

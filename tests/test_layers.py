@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -83,10 +84,10 @@ def test_linear_errors() -> None:
             Linear(3, bad)
     with pytest.raises(ValueError, match="init wants"):
         Linear(3, 3, init="hi")
-    with pytest.raises(ValueError, match="x"):
-        Linear(3, 3)(np.ones((2, 4), np.float32))
-    with pytest.raises(ValueError, match="x"):
-        Linear(3, 3)(np.ones(3, np.float32))
+    for shape in ((2, 4), (3,), (2, 2, 3)):
+        message = re.escape(f"Linear wants input of shape (N, 3), got {shape}")
+        with pytest.raises(ValueError, match=message):
+            Linear(3, 3)(np.ones(shape, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_predict_errors(model: Sequential) -> None:
         model.predict(np.ones((0, 4)))
     with pytest.raises(ValueError, match="at least one row"):
         model.predict(3.0)
-    with pytest.raises(ValueError, match="batch_size wants at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         model.predict(np.ones((2, 4)), batch_size=0)
 
 
@@ -398,3 +399,28 @@ def test_load_state_dict_is_all_or_nothing(wrong) -> None:
     with pytest.raises(TypeError, match="bias: "):
         layer.load_state_dict({"weight": np.ones((3, 2)), "bias": wrong})
     np.testing.assert_array_equal(layer.weight.data, before["weight"])
+
+
+def test_lists_of_numbers_are_arrays() -> None:
+    layer = Linear(3, 2, seed=0)
+    rows = [[1.0, 2.0, 3.0]]
+    np.testing.assert_array_equal(layer(rows).data, layer(np.array(rows)).data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (np.ma.masked_equal(np.zeros((2, 3)), 0), TypeError, "masked"),
+        (np.zeros((2, 3)) * 1j, TypeError, "complex128"),
+        (np.array([[0, 0, 0], [0, np.nan, 0]]), ValueError, r"X: value nan at position \(1, 1\)"),
+        (np.full((1, 3), 1e39), ValueError, "not finite in float32"),
+    ],
+)
+def test_what_no_prediction_is_made_of(wrong, error, message) -> None:
+    layer = Linear(3, 2, seed=0)
+    for use in (layer.scores, layer.predict, layer.predict_proba):
+        with pytest.raises(error, match=message):
+            use(wrong)
+    if error is TypeError:
+        with pytest.raises(TypeError, match=f"input.*{message}"):
+            layer(wrong)

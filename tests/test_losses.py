@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numerical import check_gradients
 
+import fastnn
 from fastnn import losses
 from fastnn.tensor import Tensor, no_grad
 
@@ -136,3 +137,19 @@ def test_errors_name_the_argument(scores: np.ndarray) -> None:
     t = Tensor(np.full((4, 3), 0.5), requires_grad=True)
     with pytest.raises(TypeError, match="no derivative"):
         losses.binary_cross_entropy(scores, t).backward()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [fastnn.mse_loss, fastnn.l1_loss, fastnn.huber_loss, fastnn.binary_cross_entropy],
+)
+def test_targets_that_are_no_real_numbers(loss) -> None:
+    pred = fastnn.Tensor(np.zeros((2, 1)), requires_grad=True)
+    for wrong in (np.ma.masked_equal([[0.0], [1.0]], 1), np.ones((2, 1)) * 1j, [["a"], ["b"]]):
+        with pytest.raises(TypeError, match="target"):
+            loss(pred, wrong)
+
+
+def test_lists_are_arrays() -> None:
+    assert fastnn.mse_loss([1.0, 2.0], [1.0, 4.0]).item() == 2
+    assert fastnn.cross_entropy([[0.0, 0.0]], [1]).item() == pytest.approx(np.log(2))

@@ -58,8 +58,20 @@ class Linear(Module):
             self.bias = Parameter(np.zeros(out_features, dtype), decay=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, in_features) -> (N, out_features)."""
-        return record(ops.linear, (x, self.weight, self.bias))
+        """x (N, in_features) -> (N, out_features).
+
+        Raises:
+            ValueError: x has another shape.
+        """
+        try:
+            return record(ops.linear, (x, self.weight, self.bias))
+        except ValueError:
+            # Only now, so that the right shape costs nothing.
+            if x.ndim == 2 and x.shape[1] == self.in_features:
+                raise
+            raise ValueError(
+                f"Linear wants input of shape (N, {self.in_features}), got {x.shape}"
+            ) from None
 
     def _draw(self, rng: np.random.Generator) -> None:
         weight = self.weight

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnn import _kernels as k
-from fastnn.checks import real_array
+from fastnn.checks import finite, real_array, whole
 from fastnn.init import Seed
 from fastnn.tensor import Tensor, no_grad, wrap
 
@@ -50,9 +51,13 @@ class Module:
         raise NotImplementedError(f"{type(self).__qualname__} wants a forward method")
 
     def __call__(self, *inputs: Any) -> Any:
-        """``forward``, with arrays among the inputs wrapped in Tensors."""
+        """``forward``, with arrays and lists of numbers wrapped in Tensors.
+
+        Raises:
+            TypeError: an array does not hold real numbers, or hides some under a mask.
+        """
         return self.forward(
-            *[wrap(each) if isinstance(each, np.ndarray) else each for each in inputs]
+            *[each if isinstance(each, Tensor) else _input(each) for each in inputs]
         )
 
     # --- what it is made of ---------------------------------------------------------
@@ -181,29 +186,25 @@ class Module:
         """The outputs for all rows of X, computed in batches, in evaluation mode.
 
         Args:
-            X: (N, ...) numbers, cast to the model's dtype.
+            X: (N, ...) finite numbers, cast to the model's dtype.
             batch_size: rows at a time, which bounds the memory needed.
 
         Raises:
-            ValueError: X has no rows, or batch_size is below 1.
+            TypeError: X does not hold real numbers, or hides some under a mask.
+            ValueError: X has no rows, or a value that is not finite in the model's dtype,
+                or batch_size is below 1.
         """
-        X = np.asarray(X)
+        X = real_array(X, "X")
         if X.ndim == 0 or len(X) == 0:
             raise ValueError(f"X wants at least one row, got shape {X.shape}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size wants at least 1, got {batch_size}")
-        modes = [(module, module.training) for module in self.modules()]
+        batch_size = whole("batch_size", batch_size, 1)
         dtype = self.dtype
-        self.eval()
-        try:
-            with no_grad():
-                batches = [
-                    self(X[start : start + batch_size].astype(dtype, copy=False))._data
-                    for start in range(0, len(X), batch_size)
-                ]
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        finite(X, "X", dtype)
+        with in_mode(self, training=False), no_grad():
+            batches = [
+                self(X[start : start + batch_size].astype(dtype, copy=False))._data
+                for start in range(0, len(X), batch_size)
+            ]
         return np.concatenate(batches)
 
     def predict(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
@@ -252,6 +253,30 @@ class Module:
         ]
         lines.append(f"{sum(nbytes for _, nbytes in sizes) / 1e6:.3f} MB")
         return "\n".join(lines)
+
+
+@contextmanager
+def in_mode(model: Module, *, training: bool) -> Iterator[None]:
+    """The model in training or in evaluation mode; afterwards as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _input(value: Any) -> Any:
+    """Arrays and lists of numbers as Tensors; a forward may take anything else too."""
+    if isinstance(value, np.ndarray):
+        return wrap(real_array(value, "input"))
+    first = value
+    while isinstance(first, list) and first:
+        first = first[0]
+    if first is not value and isinstance(first, int | float | np.number | np.ndarray):
+        return wrap(real_array(value, "input"))
+    return value
 
 
 def check_shapes(
