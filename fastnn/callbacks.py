@@ -6,6 +6,7 @@ A callback is any object with some of these methods; none is required::
     on_batch_end(trainer)       after each step
     on_epoch_end(trainer, row)  after each epoch, with the row of the history
     on_fit_end(trainer)         when a run has come to its end, not after an exception
+    on_divergence(trainer)      before the FloatingPointError of a loss that is not finite
 
 A callback whose behaviour depends on what it saw before also has ``state_dict()``
 (nested dicts of JSON values and arrays) and ``load_state_dict(state)``; then a saved
@@ -36,8 +37,9 @@ class EarlyStopping:
 
     An epoch improves when it is better than the best so far by more than
     ``min_delta``; after ``patience`` epochs in a row that do not, training stops.
-    However a run ends, stopped or by its last epoch, the model then has the weights of
-    its best epoch (see Prechelt, Early Stopping - But When?, 1998).
+    However a run ends, stopped, by its last epoch or by a loss that is not finite, the
+    model then has the weights of its best epoch (see Prechelt, Early Stopping - But
+    When?, 1998).  Only Ctrl-C leaves it as it is, for the run to be resumed.
 
     Args:
         monitor: a column of the history; of an accuracy the larger value is better, of
@@ -97,6 +99,10 @@ class EarlyStopping:
         if self._weights:
             trainer.model.load_state_dict(self._weights)
 
+    def on_divergence(self, trainer: Trainer) -> None:
+        """Put the best weights back."""
+        self.on_fit_end(trainer)
+
     def state_dict(self) -> dict[str, Any]:
         """What a saved run needs to go on: the best epoch, its value and weights."""
         return {
@@ -143,9 +149,20 @@ class Checkpoint:
 
 
 class Listeners:
-    """The callbacks of a run, in the order in which they are told."""
+    """The callbacks of a run, in the order in which they are told.
+
+    Raises:
+        TypeError: callbacks is no list, or holds a class instead of an object.
+    """
 
     def __init__(self, callbacks: Iterable[Any]) -> None:
+        if isinstance(callbacks, str) or not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}")
+        callbacks = list(callbacks)
+        for one in callbacks:
+            if isinstance(one, type):
+                name = one.__name__
+                raise TypeError(f"callbacks: got the class {name}, wanted an object: {name}(...)")
         # Checkpoints last, to hold what the others make of an epoch.
         self._all = sorted(callbacks, key=lambda one: isinstance(one, Checkpoint))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ def linear(
 
 def mlp(
     in_features: int,
-    hidden: Sequence[int] = (256, 128),
+    hidden: Sequence[int] | int = (256, 128),
     classes: int = 10,
     *,
     activation: str = "relu",
@@ -50,21 +51,26 @@ def mlp(
 
     Args:
         in_features: length of an input row.
-        hidden: widths of the hidden layers; none gives a linear classifier.
+        hidden: widths of the hidden layers, or the width of one; none gives a linear
+            classifier.
         classes: number of scores.
         activation: "relu" (he initialisation), "sigmoid" or "tanh" (glorot).
         seed: of the initial weights; the last layer's are glorot's.
         dtype: float32 or float64.
 
     Raises:
+        TypeError: a width is not an integer.
         ValueError: a width is below 1, or the activation is unknown.
     """
-    if activation not in _ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise ValueError(f"activation wants one of {', '.join(_ACTIVATIONS)}, got {activation!r}")
+    widths: Any = (hidden,) if isinstance(hidden, int | np.integer) else hidden
+    if not isinstance(widths, Iterable) or isinstance(widths, str):
+        raise TypeError(f"hidden must be the widths of the hidden layers, got {hidden!r}")
     layer, init = _ACTIVATIONS[activation]
     rng = np.random.default_rng(seed)
     layers: list[Module] = []
-    for width in hidden:
+    for width in widths:
         layers.append(Linear(in_features, width, init=init, seed=rng, dtype=dtype))
         layers.append(layer())
         in_features = width

@@ -122,8 +122,8 @@ class Run:
         """The error that stops the run before the step at hand."""
         return FloatingPointError(
             f"the {what} is {value} at epoch {self.epoch + 1}, step "
-            f"{self.position + 1} of {self.steps_per_epoch}; the weights are those "
-            "before this step. A lower learning rate or clip_norm may help"
+            f"{self.position + 1} of {self.steps_per_epoch}; that step was not made. "
+            "A lower learning rate or clip_norm may help"
         )
 
     def end_epoch(self, row: Mapping[str, float]) -> None:

@@ -144,10 +144,12 @@ class Trainer:
         Raises:
             TypeError, ValueError: naming the argument and what is wrong with it.
             FloatingPointError: when the loss, or the norm that clip_norm takes, is not
-                finite.  The weights are those before that step.
+                finite.  The weights are those before that step, or with EarlyStopping
+                those of the best epoch.
             KeyboardInterrupt: on Ctrl-C, when the step that it falls in is done.
                 Everything is as that step left it, ready for ``save``.
         """
+        listeners = Listeners(callbacks)
         saved = None if self._callback_states is None else self._run
         plan = make_plan(saved, epochs, batch_size, shuffle, seed)
         data = self._batches(X, y, plan["batch_size"], sample_weight=sample_weight)
@@ -164,7 +166,7 @@ class Trainer:
             saved.epochs = plan["epochs"]
             run = saved
         self._run = run
-        self._listeners = listeners = Listeners(callbacks)
+        self._listeners = listeners
         listeners.tell("on_fit_begin", self)
         if self._callback_states is not None:
             listeners.restore(self._callback_states)
@@ -176,6 +178,9 @@ class Trainer:
             with interrupts, in_mode(self.model, training=True):
                 while not run.finished:
                     self._epoch(run, data, validation, told, interrupts)
+        except FloatingPointError:
+            listeners.tell("on_divergence", self)
+            raise
         finally:
             if bar:
                 bar.close()

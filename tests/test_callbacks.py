@@ -225,3 +225,21 @@ def test_a_checkpoint_is_a_model_file_with_metadata(tmp_path):
 def test_arguments_of_checkpoint(every, error):
     with pytest.raises(error, match="every must be"):
         Checkpoint("path", every)
+
+
+def test_early_stopping_puts_the_best_weights_back_when_the_loss_diverges():
+    class Poison:
+        def on_epoch_end(self, trainer, row):
+            if trainer.run.epoch == 1:
+                self.best = trainer.model.state_dict()
+            if trainer.run.epoch == 2:
+                trainer.model[0].weight.data[:] = np.inf
+
+    X, y = classes()
+    poison, stopping = Poison(), EarlyStopping("loss", patience=9, min_delta=100.0)
+    made = trainer()
+    with pytest.raises(FloatingPointError, match=r"epoch 3, step 1 .* that step was not made"):
+        made.fit(X, y, epochs=5, callbacks=[stopping, poison], progress=False)
+    assert stopping.best_epoch == 1
+    for name, array in made.model.state_dict().items():
+        np.testing.assert_array_equal(array, poison.best[name])

@@ -62,3 +62,11 @@ def test_it_learns_what_a_linear_model_cannot() -> None:
         optimizer.step()
     assert loss.item() < 0.05
     assert np.array_equal(model.predict(X), y)
+
+
+def test_one_width_is_one_hidden_layer() -> None:
+    shapes = [p.shape for p in models.mlp(3, 8, 2).parameters()]
+    assert shapes == [(3, 8), (8,), (8, 2), (2,)]
+    for wrong in (None, "8", 2.5):
+        with pytest.raises(TypeError, match=f"hidden must be the widths .*, got {wrong!r}"):
+            models.mlp(3, wrong, 2)

@@ -7,6 +7,7 @@ import pytest
 from training import CLASSES, FEATURES, N, classes, net, trainer
 
 from fastnn import optim
+from fastnn.callbacks import EarlyStopping
 from fastnn.train import Trainer
 
 X, Y = classes()
@@ -218,3 +219,20 @@ def test_class_losses_want_scores_by_class():
 
     with pytest.raises(ValueError, match=r"output of shape \(N, classes\).* \(70,\)"):
         trainer("hinge", Flat(*net().layers)).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (None, "callbacks must be a list of callbacks, got None"),
+        (EarlyStopping(), "callbacks must be a list of callbacks, got <.*EarlyStopping"),
+        ([EarlyStopping], r"callbacks: got the class EarlyStopping, wanted .* EarlyStopping\("),
+        ("early", "callbacks must be a list of callbacks, got 'early'"),
+    ],
+)
+def test_callbacks_that_are_none(callbacks, message):
+    made = trainer()
+    with pytest.raises(TypeError, match=message):
+        made.fit(X, Y, callbacks=callbacks, progress=False)
+    with pytest.raises(RuntimeError, match="no run yet"):
+        _ = made.run
