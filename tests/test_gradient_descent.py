@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastnn import Tensor
+from fastnn import Tensor, mse_loss
 from fastnn.gradient_descent import gradient_descent
 
 
@@ -193,7 +193,7 @@ def test_a_gradient_that_is_not_finite_names_the_iteration(wrong):
     ("gradient", "error", "message"),
     [
         (np.zeros(3), ValueError, r"W's shape \(2,\), got \(3,\)"),
-        (0.0, ValueError, r"W's shape \(2,\), got \(\)"),
+        (0.0, TypeError, "W's shape, or of a Tensor W a scalar Tensor, got 0.0"),
         (None, TypeError, "gradient"),
     ],
 )
@@ -247,3 +247,42 @@ def test_arguments_of_another_type_are_named(changed, message):
     given = {"f": lambda x, w: w, "w0": [1.0], "lr": 0.1, "goal": 0.1, "max_iter": 9}
     with pytest.raises(TypeError, match=message):
         gradient_descent(**{**given, "X": [[1.0], [2.0]], **changed})
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [lambda X, W: mse_loss(X[0] @ W, X[1]), lambda X, W: ((X[0] @ W - X[1]) ** 2).mean()],
+    ids=["of fastnn", "plain NumPy"],
+)
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_a_loss_of_data_is_differentiated(loss, batch_size):
+    result = gradient_descent(loss, np.zeros((3, 1)), 0.05, 0.0, 800, batch_size, X=(DATA, TARGETS))
+    np.testing.assert_allclose(result.w, TRUE, atol=1e-6)
+    assert result.losses is not None
+    assert len(result.losses) == result.iterations
+    assert result.losses[-1] < result.losses[0]
+
+
+def test_a_list_of_arrays_is_as_the_tuple_and_a_list_of_lists_one_array():
+    results = [
+        gradient_descent(eval_gradient, np.zeros((3, 1)), 0.1, 0.0, 20, 8, X=X).w
+        for X in ((DATA, TARGETS), [DATA, TARGETS])
+    ]
+    np.testing.assert_array_equal(results[0], results[1])
+    seen = []
+    gradient_descent(lambda X, W: seen.append(X) or W, [1.0], 0.1, 0.0, 1, X=DATA.tolist())
+    np.testing.assert_array_equal(seen[0], DATA)
+
+
+def test_data_is_real_numbers():
+    for wrong in (np.ma.masked_equal(DATA, 0), DATA * 1j, (DATA, ["a"] * len(DATA))):
+        with pytest.raises(TypeError, match="X: "):
+            gradient_descent(lambda X, W: W, [1.0], 0.1, 0.0, 1, X=wrong)
+
+
+def test_weights_without_axes_stay_an_array():
+    for f, X in ((lambda w: w * w, None), (lambda X, w: 2 * w, DATA)):
+        result = gradient_descent(f, 3.0, 0.1, 1e-9, 500, X=X)
+        assert isinstance(result.w, np.ndarray)
+        assert result.w.shape == ()
+        assert abs(result.w) < 1e-8
