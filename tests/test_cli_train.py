@@ -315,16 +315,47 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(blobs: str) -> None:
         assert files("o")[name] == before[name]
 
 
-def test_ctrl_c_before_the_first_step_leaves_nothing(
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ValueError, RuntimeError])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "fastnn.train.Trainer.fit",
+        "fastnn.train.Trainer.save",
+        "fastnn.cli.train._metadata",
+        "fastnn.cli.report.Report.beginning",
+        "fastnn.cli.runfolder.atomic_write",
+    ],
+)
+def test_what_fails_before_the_first_checkpoint_leaves_nothing(
+    blobs: str,
+    place: str,
+    error: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise error("no more")
+
+    monkeypatch.setattr(place, stopped)
+    argv = ["train", "--data", blobs, "--out", "o", "--quiet"]
+    assert main(argv) == (130 if error is KeyboardInterrupt else 1)
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not Path("o").exists()
+
+
+def test_ctrl_c_after_the_last_epoch_leaves_a_run_to_finish(
     blobs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stopped(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "fit", stopped)
-    assert main(["train", "--data", blobs, "--out", "o"]) == 130
-    assert "interrupted before it began" in capsys.readouterr().err
-    assert not Path("o").exists()
+    argv = ["train", "--data", blobs, "--epochs", "2", "--out", "o", "--quiet"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "evaluate", stopped)
+        assert main(argv) == 130
+    err = capsys.readouterr().err
+    assert "interrupted after the last epoch; go on with: fastnn train --resume o" in err
+    assert main(["train", "--resume", "o", "--quiet"]) == 0
 
 
 def test_it_trains_in_another_thread(blobs: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -53,7 +54,11 @@ class RunFolder:
             os.makedirs(folder, exist_ok=True)
         run = cls(folder)
         content = settings.to_json()
-        atomic_write(run.settings, lambda file: file.write(content))
+        try:
+            atomic_write(run.settings, lambda file: file.write(content))
+        except BaseException:
+            run.abandon()
+            raise
         return run
 
     @classmethod
@@ -69,9 +74,10 @@ class RunFolder:
         return run
 
     def abandon(self) -> None:
-        """Remove a folder in which nothing was done yet."""
-        self.settings.unlink()
-        self.path.rmdir()
+        """Remove a folder in which nothing was done yet; what is not ours stays."""
+        self.settings.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
 
 def _first_free(parent: Path, name: str) -> str:

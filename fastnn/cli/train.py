@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastnn import data, models, optim, runtime, serialize
 from fastnn.callbacks import Checkpoint
+from fastnn.cli.interrupts import held, ignored
 from fastnn.cli.report import Report
 from fastnn.cli.runfolder import RunFolder
 from fastnn.cli.settings import Settings, hidden_widths
@@ -70,8 +67,16 @@ def _begin(args: argparse.Namespace) -> int:
         scale=scale,
         shift=shift,
     )
-    folder = RunFolder.claim(args.out, settings)
-    return _train(trainer, parts, settings, folder, args)
+    folder = None
+    try:
+        with held():
+            folder = RunFolder.claim(args.out, settings)
+        return _train(trainer, parts, settings, folder, args)
+    except BaseException:
+        if folder is not None and not folder.checkpoint.exists():
+            with ignored():
+                folder.abandon()
+        raise
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -112,16 +117,19 @@ def _train(
             callbacks=[checkpoint],
             progress=progress,
         )
+        serialize.save(trainer.model, folder.model, metadata)
+        history.to_csv(folder.history)
+        test = trainer.evaluate(parts.whole.x_test, parts.whole.y_test)
+        drawn = _draw(history, settings, folder)
     except KeyboardInterrupt:
-        with _uninterrupted():
+        if not folder.checkpoint.exists():
+            raise
+        with ignored():
             return _interrupted(trainer, folder, metadata)
     except FloatingPointError:
-        trainer.run.history.to_csv(folder.history)
+        if folder.checkpoint.exists():
+            trainer.run.history.to_csv(folder.history)
         raise
-    serialize.save(trainer.model, folder.model, metadata)
-    history.to_csv(folder.history)
-    test = trainer.evaluate(parts.whole.x_test, parts.whole.y_test)
-    drawn = _draw(history, settings, folder)
     report.end(settings, history, len(parts.x), test, len(parts.whole.x_test))
     report.written(folder, drawn)
     return 0
@@ -137,16 +145,14 @@ class _FirstCheckpoint(Checkpoint):
 
 
 def _interrupted(trainer: Trainer, folder: RunFolder, metadata: dict[str, Any]) -> int:
-    if not folder.checkpoint.exists():
-        folder.abandon()
-        print("fastnn train: interrupted before it began", file=sys.stderr)
-        return 130
     trainer.save(folder.checkpoint, metadata)
     serialize.save(trainer.model, folder.model, metadata)
     trainer.run.history.to_csv(folder.history)
+    run = trainer.run
+    when = "after the last epoch" if run.finished else f"in epoch {run.epoch + 1} of {run.epochs}"
     print(
-        f"fastnn train: interrupted in epoch {trainer.run.epoch + 1} of "
-        f"{trainer.run.epochs}; go on with: fastnn train --resume " + shlex.quote(str(folder)),
+        f"fastnn train: interrupted {when}; go on with: fastnn train --resume "
+        + shlex.quote(str(folder)),
         file=sys.stderr,
     )
     return 130
@@ -155,7 +161,8 @@ def _interrupted(trainer: Trainer, folder: RunFolder, metadata: dict[str, Any]) 
 def _draw(history: Any, settings: Settings, folder: RunFolder) -> bool:
     """Draw the loss curve where matplotlib is installed; tell whether it was."""
     try:
-        from fastnn.cli.curves import draw
+        with held():
+            from fastnn.cli.curves import draw
     except ImportError:
         return False
     title = f"{settings.model} on {Path(settings.data).name}, {settings.optimizer}"
@@ -224,16 +231,3 @@ def _absolute(spec: str | None) -> str | None:
 
 def _is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C: whoever presses it twice still wants a run to go on with."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
