@@ -132,6 +132,8 @@ def _plain(value: Any) -> Any:
 
 def _regression(op: ops.Op, pred: Any, target: Any, *options: Any) -> Tensor:
     pred = _plain(pred)
+    if pred is None:
+        raise TypeError("pred: wanted an array of real numbers, got None")
     if not isinstance(target, Tensor):
         target = real_array(target, "target").astype(pred.dtype, copy=False)
     *delta, sample_weight = options

@@ -424,3 +424,9 @@ def test_what_no_prediction_is_made_of(wrong, error, message) -> None:
     if error is TypeError:
         with pytest.raises(TypeError, match=f"input.*{message}"):
             layer(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["x", 3.0, None, [["a"]]])
+def test_linear_wants_an_array(wrong) -> None:
+    with pytest.raises(TypeError, match="Linear wants a Tensor or an array, got"):
+        Linear(3, 2)(wrong)

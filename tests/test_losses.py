@@ -153,3 +153,8 @@ def test_targets_that_are_no_real_numbers(loss) -> None:
 def test_lists_are_arrays() -> None:
     assert fastnn.mse_loss([1.0, 2.0], [1.0, 4.0]).item() == 2
     assert fastnn.cross_entropy([[0.0, 0.0]], [1]).item() == pytest.approx(np.log(2))
+
+
+def test_no_prediction_is_named() -> None:
+    with pytest.raises(TypeError, match=r"pred: .* got None"):
+        fastnn.mse_loss(None, [1.0])

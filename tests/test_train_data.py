@@ -9,6 +9,7 @@ import pytest
 from training import CLASSES, FEATURES, N, assert_same_weights, classes, fitted, net
 
 from fastnn import Flatten, Linear, Sequential, Tensor, cross_entropy, models
+from fastnn.batches import Batches
 from fastnn.train import Trainer
 
 X, Y = classes()
@@ -219,3 +220,18 @@ def test_samples_of_weight_zero_are_left_out():
     other, b = fitted(X[keep], Y[keep], batch_size=1, shuffle=False)
     assert_same_weights(made.model, other.model)
     np.testing.assert_array_equal(a["accuracy"], b["accuracy"])
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_a_batch_holds_the_rows_asked_for_whatever_the_targets(shape, dtype, monkeypatch):
+    y = np.arange(20 * int(np.prod(shape)), dtype=dtype).reshape(20, *shape)
+    X = np.arange(40, dtype=np.float32).reshape(20, 2)
+    data = Batches(X, y, None, size=8, dtype=X.dtype, scale=1.0, shift=0.0, count=None)
+    if dtype != "int64" or not shape:  # the kernels, not NumPy
+        monkeypatch.setattr(np, "take", None)
+    indices = np.array([19, 0, 3, 3, 7])
+    x, targets, _ = data.gather(indices)
+    np.testing.assert_array_equal(x, X[indices])
+    np.testing.assert_array_equal(targets, y[indices])
+    assert targets.dtype == y.dtype

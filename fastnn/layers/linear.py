@@ -61,12 +61,15 @@ class Linear(Module):
         """x (N, in_features) -> (N, out_features).
 
         Raises:
+            TypeError: x is neither a Tensor nor an array of real numbers.
             ValueError: x has another shape.
         """
         try:
             return record(ops.linear, (x, self.weight, self.bias))
-        except ValueError:
+        except (ValueError, AttributeError):
             # Only now, so that the right shape costs nothing.
+            if not isinstance(x, Tensor):
+                raise TypeError(f"Linear wants a Tensor or an array, got {x!r}") from None
             if x.ndim == 2 and x.shape[1] == self.in_features:
                 raise
             raise ValueError(
