@@ -316,3 +316,16 @@ def test_a_model_for_other_data_is_named(
     err = capsys.readouterr().err
     assert "b.npz" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["evaluate {m} --data digits", "predict {m} {x}"])
+def test_samples_that_another_model_cannot_take_are_named(
+    tmp_path: Path, samples: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "other.safetensors"
+    fastnn.save(fastnn.models.linear(5, 10), model)
+    assert main([word.format(m=model, x=samples) for word in line.split()]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"samples of shape (64,) do not fit {model}" in err
+    assert "(N, 5)" in err

@@ -239,6 +239,24 @@ def test_bad_data_leaves_no_run_folder(blobs: str, capsys: pytest.CaptureFixture
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("part", ["x_train", "x_test"])
+def test_values_too_large_for_the_dtype_name_the_file_before_anything_is_written(
+    blobs: str, capsys: pytest.CaptureFixture[str], dtype: str, part: str
+) -> None:
+    y = np.arange(60) % 2
+    parts = {"x_train": np.ones((60, 3)), "x_test": np.ones((60, 3))}
+    parts[part] = np.random.default_rng(0).random((60, 3)) * 1.5e308
+    parts["x_train"][0] *= 1e-3
+    np.savez("h.npz", **parts, y_train=y, y_test=y)
+    assert main(["train", "--data", "npz:h.npz", "--dtype", dtype]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "h.npz: holds values up to 1.4" in err
+    assert not Path("runs").exists()
+
+
 def test_too_few_samples_to_set_any_aside_name_the_option(
     blobs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,6 +391,8 @@ def test_it_trains_in_another_thread(blobs: str) -> None:
         ("run.json", b"{", "o/run.json: not the settings of a run"),
         ("run.json", b'{"speed": 1}', "o/run.json: not the settings of a run"),
         ("run.json", b'{"epochs": "many"}', "epochs is 'many'"),
+        ("run.json", b'{"data": "mnist"}', "o/run.json: not the settings of a run ('mnist'"),
+        ("run.json", b'{"model": "cnn"}', "o/run.json: not the settings of a run ('cnn'"),
         ("run.json", b'{"epochs": true}', "epochs is True"),
         ("checkpoint.safetensors", b"short", "o/checkpoint.safetensors"),
         ("run.json", None, "o: no run to resume: it lacks run.json"),

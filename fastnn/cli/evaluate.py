@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
         scale=saved.scale,
         shift=saved.shift,
     )
-    result = trainer.evaluate(saved.rows(x, spec), y)
+    rows = saved.rows(x, spec)
+    with saved.applied_to(rows, spec):
+        result = trainer.evaluate(rows, y)
     print(f"{spec}, {args.part} part: {accuracy_and_loss(result, len(x))}")
     return 0
 

@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     saved = SavedModel.load(args.model)
     rows = saved.rows(data.read_samples(args.input), args.input)
     _warn_of_another_range(saved, rows, args.input)
-    scores = saved.scores(rows)
+    with saved.applied_to(rows, args.input):
+        scores = saved.scores(rows)
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise ValueError(f"{saved.path}: no classifier, its output is {scores.shape}")
     if saved.classes is not None and len(saved.classes) != scores.shape[1]:

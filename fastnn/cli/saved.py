@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +95,16 @@ class SavedModel:
             if not np.isfinite(x).all():
                 raise ValueError(f"{source}: holds a value that is not finite in {x.dtype}")
         return x
+
+    @contextmanager
+    def applied_to(self, rows: NDArray[Any], source: str) -> Iterator[None]:
+        """A ValueError of the model within the block names the two that do not fit."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(
+                f"{source}: samples of shape {rows.shape[1:]} do not fit {self.path} ({error})"
+            ) from None
 
     def scores(self, rows: NDArray[Any]) -> NDArray[Any]:
         """The model's output for raw ``rows``, scaled and shifted as in training."""

@@ -86,6 +86,8 @@ class Settings:
         """
         with open(path, "rb") as file:
             content = file.read()
+        from fastnn.data import parse_spec
+
         try:
             settings = cls(**json.loads(content))
             for field in fields(cls):
@@ -93,6 +95,8 @@ class Settings:
                 number = isinstance(usual, float) and type(value) is int
                 if type(value) is not type(usual) and not number:
                     raise ValueError(f"{field.name} is {value!r}")
+            parse_spec(settings.data)
+            hidden_widths(settings.model)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None
         return settings

@@ -48,7 +48,7 @@ def _begin(args: argparse.Namespace) -> int:
     settings = Settings.complete({**given, "data": _absolute(given["data"])})
     RunFolder.check_free(args.out)
     parts = Parts.load(settings)
-    scale, shift = data.standardization(parts.x)
+    scale, shift = _standardization(parts, settings)
     model = models.mlp(
         parts.x.shape[1],
         hidden_widths(settings.model),
@@ -133,6 +133,22 @@ def _train(
     report.end(settings, history, len(parts.x), test, len(parts.whole.x_test))
     report.written(folder, drawn)
     return 0
+
+
+def _standardization(parts: Parts, settings: Settings) -> tuple[float, float]:
+    """Scale and shift of the data; ValueError where the dtype cannot hold the outcome."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
+        scale, shift = data.standardization(parts.x)
+        whole = (parts.whole.x_train, parts.whole.x_test)
+        largest = max(max(float(x.max()), -float(x.min())) for x in whole)
+        limit = float(np.finfo(settings.dtype).max)
+        numbers = (largest, scale, abs(shift), largest * scale)
+    if not (scale > 0 and all(number <= limit for number in numbers)):
+        raise ValueError(
+            f"{settings.data}: holds values up to {largest:g}, which cannot be brought to "
+            f"mean 0 and deviation 1 in {settings.dtype}"
+        )
+    return scale, shift
 
 
 class _FirstCheckpoint(Checkpoint):
