@@ -1,4 +1,4 @@
-"""What can be typed, and what it means; nothing is opened or imported here."""
+"""What can be typed, and what it means; nothing is opened and no kernel is loaded here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from fastnn.cli.interrupts import held
 from fastnn.cli.settings import (
@@ -18,11 +18,19 @@ from fastnn.cli.settings import (
     MODEL,
     SCHEDULE,
     VALIDATION,
+    hidden_widths,
 )
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse with an error of one line; what was meant stands in --help."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but what a command does not know is the command's error."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
 
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split("\n"))
@@ -132,7 +140,7 @@ def _add_train(commands: _Commands) -> None:
         "--schedule",
         type=_schedule,
         help="of the learning rate: constant, cosine, one_cycle, linear, "
-        f"step:EPOCHS,FACTOR or exponential:FACTOR (default: {SCHEDULE})",
+        f"step:EPOCHS[,FACTOR] or exponential:FACTOR (default: {SCHEDULE})",
     )
     how.add_argument(
         "--epochs",
@@ -311,31 +319,29 @@ def _path(text: str) -> str:
     return text
 
 
-def _data(text: str) -> str:
-    from fastnn.data import parse_spec
-
+def _accepted(text: str, check: Callable[[str], object]) -> str:
     try:
-        parse_spec(text)
+        check(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _data(text: str) -> str:
+    with held():
+        from fastnn.data import parse_spec
+    return _accepted(text, parse_spec)
 
 
 def _model(text: str) -> str:
-    from fastnn.cli.settings import hidden_widths
-
-    try:
-        hidden_widths(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+    return _accepted(text, hidden_widths)
 
 
 def _schedule(text: str) -> str:
-    from fastnn import schedules
-
-    try:
-        schedules.get(text)
-    except (TypeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+    with held():
+        from fastnn import schedules
+    forms = {"step": "step:EPOCHS[,FACTOR]", "exponential": "exponential:FACTOR"}
+    if text.rstrip(":") in forms:
+        wanted = forms[text.rstrip(":")]
+        raise argparse.ArgumentTypeError(f"{text!r} lacks its numbers: {wanted}")
+    return _accepted(text, schedules.get)

@@ -35,6 +35,7 @@ LEARNING_RATES = {
     "rmsprop": 1e-3,
     "adagrad": 1e-2,
 }
+_WIDEST = 2**48  # more than any memory, and its bytes can still be counted
 WEIGHT_DECAY = {"adamw": 1e-2}  # without any it is adam; 0 for all others
 
 
@@ -114,6 +115,6 @@ def hidden_widths(model: str) -> tuple[int, ...]:
         hidden = tuple(int(width) for width in widths.split(","))
     except ValueError:
         hidden = (0,)
-    if kind != "mlp" or min(hidden) < 1:
+    if kind != "mlp" or min(hidden) < 1 or max(hidden) > _WIDEST:
         raise ValueError(f"{model!r} is not linear or mlp:WIDTH,WIDTH,...")
     return hidden
