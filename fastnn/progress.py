@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressBar"]
 
+# The numbers first: a narrow terminal cuts off what stands last.
+_FORMAT = (
+    "{desc}: {percentage:.0f}%{postfix} |{bar}| {n_fmt}/{total_fmt} "
+    "[{elapsed}<{remaining}, {rate_fmt}]"
+)
+
 
 class ProgressBar:
     """A callback that shows steps, speed, and the loss and accuracy so far, by tqdm."""
@@ -25,6 +31,7 @@ class ProgressBar:
             initial=run.step,
             unit="step",
             dynamic_ncols=True,
+            bar_format=_FORMAT,
         )
 
     def on_batch_end(self, trainer: Trainer) -> None:
