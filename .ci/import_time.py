@@ -1,5 +1,6 @@
 """Fail when ``import fastnn`` costs more than 30 ms on top of ``import numpy``.
 
+fastnn imports a name's module on first use, so all that a training needs is asked for.
 The best of many fresh interpreters is compared: a busy machine can only add time.
 """
 
@@ -9,6 +10,7 @@ import sys
 LIMIT = 0.030
 MEASURE = (
     "import numpy, time; start = time.perf_counter(); import fastnn; "
+    "fastnn.Trainer, fastnn.functional, fastnn.models, fastnn.Adam, fastnn.save; "
     "print(time.perf_counter() - start)"
 )
 

@@ -4,8 +4,8 @@ The doorway binds the arguments of a call to a ``Call``: pointers of the arrays,
 the named dimensions, strides of the matrices and scalars, each in the order in which
 the kernel's signature row names them.  ``plan`` divides the work into phases of tasks.
 The tasks of one phase write disjoint outputs and may run in any order on any thread; a
-phase begins when the one before has ended.  The division depends on sizes alone, so the
-results do not depend on the number of threads.
+phase begins when the one before has ended.  What is added in which order depends on sizes
+alone, so the results do not depend on the number of threads.
 """
 
 cdef enum:
@@ -29,6 +29,7 @@ cdef struct Call:
     double scalar[MAX_SCALARS]
     int itemsize                     # of the floating-point type: 4 or 8
     int source_type                  # of gather_rows: 0 uint8, 1 float32, 2 float64
+    int threads                      # that may take part
     int phases
     Py_ssize_t tasks[MAX_PHASES]
     Py_ssize_t scratch               # bytes that each thread needs while it runs a task

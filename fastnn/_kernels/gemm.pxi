@@ -35,9 +35,9 @@ cdef extern from "gemm_types.h" nogil:
 cdef enum:
     K_BLOCK = 2048         # bytes of a row of A: a strip of 8 is half of a first-level cache
     COLUMN_BLOCK = 512     # bytes of a row of B in one task
-    ROW_BLOCK = 256        # rows of A in one task, at most
+    ROW_BLOCK = 128        # rows of A in one task, at most
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
-    ENOUGH_TASKS = 16      # so that the last one to end is not waited for long
+    TASKS_A_THREAD = 4     # so that the last one to end is not waited for long
 
 # C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides.
 cdef struct Product:
@@ -66,11 +66,11 @@ cdef void transpose(Product *p) noexcept nogil:
     p.c_row, p.c_column = p.c_column, p.c_row
 
 
-cdef void arrange(Product *p, int itemsize) noexcept nogil:
+cdef void arrange(Product *p, Call *c) noexcept nogil:
     """Turn a product with few columns over, so that rows of A fill the lanes; divide the work."""
-    if is_narrow(p, itemsize) and p.M >= 32 and p.K >= 16 and p.bias == NULL:
+    if is_narrow(p, c.itemsize) and p.M >= 32 and p.K >= 16 and p.bias == NULL:
         transpose(p)
-    divide(p, itemsize)
+    divide(p, c)
 
 
 cdef inline Py_ssize_t blocks(Py_ssize_t n, Py_ssize_t block) noexcept nogil:
@@ -81,19 +81,20 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
     return blocks(n, unit) * unit
 
 
-cdef void divide(Product *p, int itemsize) noexcept nogil:
-    """Choose the blocks of C that are one task each."""
-    cdef Py_ssize_t columns = COLUMN_BLOCK // itemsize, row_blocks
+cdef void divide(Product *p, Call *c) noexcept nogil:
+    """Choose the blocks of C that are one task each: large ones, but enough for all threads."""
+    cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1, row_blocks
     p.row_block, p.column_block = max(p.M, 1), columns
     if <double> p.M * p.N * max(p.K, 1) < WORTH_SHARING:
         p.tasks = p.M > 0 and p.N > 0
         return
+    if c.threads > 1:
+        wanted = TASKS_A_THREAD * c.threads
     while p.column_block > columns // 4 and (
-        blocks(p.N, p.column_block) * blocks(p.M, 32) < ENOUGH_TASKS
+        blocks(p.N, p.column_block) * blocks(p.M, 64) < wanted
     ):
         p.column_block //= 2
-    row_blocks = max(
-        blocks(ENOUGH_TASKS, blocks(p.N, p.column_block)), blocks(p.M, ROW_BLOCK))
+    row_blocks = max(blocks(wanted, blocks(p.N, p.column_block)), blocks(p.M, ROW_BLOCK))
     p.row_block = max(round_up(blocks(p.M, row_blocks), FN_TILE_ROWS), 4 * FN_TILE_ROWS)
     p.tasks = blocks(p.M, p.row_block) * blocks(p.N, p.column_block)
 

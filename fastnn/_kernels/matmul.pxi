@@ -13,7 +13,7 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
 cdef void plan_matmul(Call *c) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
-    arrange(&p, c.itemsize)
+    arrange(&p, c)
     c.phases = 1
     c.tasks[0] = p.tasks
     c.scratch = packing_bytes(&p, c.itemsize)
@@ -22,7 +22,7 @@ cdef void plan_matmul(Call *c) noexcept nogil:
 cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
-    arrange(&p, sizeof(floating))
+    arrange(&p, c)
     multiply(&p, task, scratch)
 
 
@@ -35,7 +35,7 @@ cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
 cdef void plan_linear(Call *c) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
-    divide(&p, c.itemsize)
+    divide(&p, c)
     c.phases = 2
     c.tasks[0] = 0
     c.tasks[1] = p.tasks
@@ -49,7 +49,7 @@ cdef void plan_linear(Call *c) noexcept nogil:
 cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
-    divide(&p, sizeof(floating))
+    divide(&p, c)
     if phase == 0:
         pack_columns(
             &p, task, p.N if c.tasks[0] == 1 else task + 1, <floating *> c.memory)
@@ -69,14 +69,14 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
     dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
     dx.c, dx.c_row, dx.c_column, dx.bias = c.array[3], D, 1, NULL
-    arrange(dx, c.itemsize)
+    arrange(dx, c)
     if c.array[3] == NULL:
         dx.tasks = 0
     dW.M, dW.N, dW.K = D, C, N
     dW.a, dW.a_row, dW.a_k = c.array[1], c.stride[3], c.stride[2]
     dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
     dW.c, dW.c_row, dW.c_column, dW.bias = c.array[4], C, 1, NULL
-    arrange(dW, c.itemsize)
+    arrange(dW, c)
     if c.array[4] == NULL:
         dW.tasks = 0
 

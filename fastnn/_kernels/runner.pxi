@@ -60,7 +60,7 @@ cdef int execute(Call *c, plan_t plan, task_t task) except -1:
     cdef Py_ssize_t most_tasks = 1, shared, scratch, need, got = 0
     cdef void *block = NULL
     cdef char *memory = stack
-    c.status, c.scratch, c.shared = OK, 0, 0
+    c.status, c.scratch, c.shared, c.threads = OK, 0, 0, thread_limit
     plan(c)
     for phase in range(c.phases):
         most_tasks = max(most_tasks, c.tasks[phase])
