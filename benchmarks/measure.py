@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,7 +18,8 @@ from fastnn.runtime import get_num_threads, set_num_threads
 
 from .cases import Arguments, Benchmark
 
-ROUND = 0.004  # seconds of one round: long enough to wake a sleeping thread team
+ROUND = 0.001  # seconds of one round: short enough to fall between two disturbances
+PAUSE = 0.03  # seconds that OpenBLAS's threads go on looking for work, on our core
 STREAM = 16_000_000  # float64 elements: two arrays of them are beyond any cache
 
 
@@ -62,8 +63,13 @@ def prepared(benchmark: Benchmark, dtype: np.dtype) -> list[Callable[[], object]
     return calls
 
 
-def interleaved(calls: list[Callable[[], object]], seconds: float) -> list[float]:
-    """Best seconds per call of each; rounds take turns, to meet the same clock."""
+def interleaved(
+    calls: list[Callable[[], object]], seconds: float, pause: float = 0.0
+) -> list[float]:
+    """Best seconds per call of each; rounds take turns, to meet the same clock.
+
+    Before each round, ``pause`` lets the threads of the side before it fall asleep.
+    """
     best = [np.inf] * len(calls)
     numbers = [1] * len(calls)
     end = perf_counter() + seconds
@@ -72,6 +78,8 @@ def interleaved(calls: list[Callable[[], object]], seconds: float) -> list[float
             break
         for index, call in enumerate(calls):
             number = numbers[index]
+            sleep(pause)
+            call()  # wakes a sleeping team, and is not counted
             start = perf_counter()
             for _ in range(number):
                 call()

@@ -24,7 +24,8 @@ from .tables import full_table, readme_table, replace_between_markers
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 COMMAND = "python -m benchmarks.report"
-SECONDS = 0.25  # measured per kernel, size, dtype and number of threads, both sides
+SECONDS = 0.12  # measured per kernel, size, dtype and number of threads, both sides
+PRODUCT_SECONDS = 0.8  # the same for matrix products, whose bars are the tightest
 
 Row = dict[str, Any]
 
@@ -65,13 +66,16 @@ def _row(case: Benchmark, dtype: str, number: int, limits: Row) -> Row:
     """One measured pair; the peak is sought beside every product, as the clock drifts."""
     from fastnn.runtime import peak_gflops
 
-    from .measure import interleaved, prepared, threads
+    from .measure import PAUSE, interleaved, prepared, threads
 
     with threads(number):
         calls = prepared(case, np.dtype(dtype))
         if case.kernel == "matmul":
             before = peak_gflops(number, dtype)
-        fastnn, numpy = interleaved(calls, SECONDS)
+        # NumPy's products have threads of their own, which take a while to fall asleep.
+        pause = PAUSE if case.flops and number > 1 else 0.0
+        seconds = PRODUCT_SECONDS if case.flops else SECONDS
+        fastnn, numpy = interleaved(calls, seconds, pause)
         if case.kernel == "matmul":
             peaks, key = limits["peak"][dtype], str(number)
             peaks[key] = max(peaks.get(key, 0), before, peak_gflops(number, dtype))
