@@ -11,6 +11,7 @@ from kernels.harness import assert_agrees
 
 from fastnn import _kernels as k
 from fastnn._kernels import reference
+from fastnn.runtime import get_num_threads, set_num_threads
 
 EDGES = sorted({*range(1, 41), 47, 48, 49, 53, 61, 63, 64, 65, 79, 80, 81, 97})
 LARGE = [
@@ -151,3 +152,43 @@ def test_long_sums_keep_their_digits(rng):
     a = np.full((4, 100_000), 0.1, np.float32)
     result = k.matmul(a, a.T)
     np.testing.assert_allclose(result, 100_000 * np.float64(a[0, 0]) ** 2, rtol=1e-4)
+
+
+FEW = [1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17]
+
+
+def check_linear(x, W, bias):
+    """The kernel agrees with its twin, whatever the memory of x and W looks like."""
+    arguments = {"a": x, "b": W, "bias": bias}
+    expected = (reference.linear(x, W, bias),)
+    y = k.linear(x, W, bias, np.full(expected[0].shape, np.nan, x.dtype))
+    assert_agrees((y,), expected, matmul_magnitudes(arguments, expected))
+    np.testing.assert_array_equal(k.linear(np.asfortranarray(x), W, bias), y)
+    np.testing.assert_array_equal(k.linear(x, np.asfortranarray(W), bias), y)
+
+
+@pytest.mark.parametrize("inner", [31, 32, 63, 64, 65, 79, 80, 511, 1024, 1025, 2100])
+def test_a_layer_with_few_outputs(inner, dtype, rng):
+    """Dot products: whole and partial vectors, several blocks of k, rows left over."""
+    for m, n in product((7, 8, 9, 33), FEW):
+        x, W = operands(rng, dtype, m, inner, n)
+        check_linear(x, W, None)
+        check_linear(x, W, rng.standard_normal(n).astype(dtype))
+
+
+@pytest.mark.parametrize("n", [3, 10, 16])
+def test_few_outputs_on_several_threads(n, dtype, rng):
+    """Large enough to be shared: the columns of W are packed in a phase of their own."""
+    x, W = operands(rng, dtype, 4001, 300, n)
+    bias = rng.standard_normal(n).astype(dtype)
+    before = get_num_threads()
+    try:
+        set_num_threads(1)
+        alone = k.linear(x, W, bias), k.matmul(x, W), k.matmul(W.T, x.T)
+        set_num_threads(2)
+        together = k.linear(x, W, bias), k.matmul(x, W), k.matmul(W.T, x.T)
+    finally:
+        set_num_threads(before)
+    for one, two in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, two)
+    check_linear(x, W, bias)
