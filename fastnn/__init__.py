@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # type checkers take it for typing's, whose import takes 
 if TYPE_CHECKING:
     from fastnn import data, functional, init, layers, losses, models, optim, schedules
     from fastnn.callbacks import Checkpoint, EarlyStopping
+    from fastnn.differentiate import grad, jacobian, value_and_grad
     from fastnn.gradient_descent import GradientDescentResult, gradient_descent
     from fastnn.history import History
     from fastnn.layers import Flatten, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
     from fastnn.runtime import get_num_threads, info, set_num_threads
     from fastnn.serialize import load, load_metadata, save
-    from fastnn.tensor import Tensor, no_grad
+    from fastnn.tensor import Tensor, enable_grad, no_grad
     from fastnn.train import Trainer
+    from fastnn.user_op import op
 
 __all__ = [
     "SGD",
@@ -62,13 +64,16 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "data",
+    "enable_grad",
     "functional",
     "get_num_threads",
+    "grad",
     "gradient_descent",
     "hinge_loss",
     "huber_loss",
     "info",
     "init",
+    "jacobian",
     "l1_loss",
     "layers",
     "load",
@@ -77,11 +82,13 @@ __all__ = [
     "models",
     "mse_loss",
     "no_grad",
+    "op",
     "optim",
     "register_module",
     "save",
     "schedules",
     "set_num_threads",
+    "value_and_grad",
 ]
 
 _HOMES = {
@@ -95,6 +102,9 @@ _HOMES = {
     "schedules": "fastnn.schedules",
     "Checkpoint": "fastnn.callbacks.Checkpoint",
     "EarlyStopping": "fastnn.callbacks.EarlyStopping",
+    "grad": "fastnn.differentiate.grad",
+    "jacobian": "fastnn.differentiate.jacobian",
+    "value_and_grad": "fastnn.differentiate.value_and_grad",
     "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
     "gradient_descent": "fastnn.gradient_descent.gradient_descent",
     "History": "fastnn.history.History",
@@ -126,8 +136,10 @@ _HOMES = {
     "load_metadata": "fastnn.serialize.load_metadata",
     "save": "fastnn.serialize.save",
     "Tensor": "fastnn.tensor.Tensor",
+    "enable_grad": "fastnn.tensor.enable_grad",
     "no_grad": "fastnn.tensor.no_grad",
     "Trainer": "fastnn.train.Trainer",
+    "op": "fastnn.user_op.op",
 }
 
 

@@ -139,9 +139,7 @@ def log_softmax(x: ArrayLike, out: Array | None = None) -> Array:
     return k.log_softmax(x, out)
 
 
-def log_softmax_backward(
-    dout: ArrayLike, y: ArrayLike, out: Array | None = None
-) -> Array:
+def log_softmax_backward(dout: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
     """dout - exp(y) * sum(dout), where ``y`` (..., C) is the *output* of :func:`log_softmax`."""
     return k.log_softmax_backward(dout, y, out)
 
@@ -277,9 +275,7 @@ def adam_update(
 
     ``m`` and ``v``, of w's shape and zeros at first, are updated in place; ``step`` counts from 1.
     """
-    return k.adam_update(
-        w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled
-    )
+    return k.adam_update(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
 
 def rmsprop_update(
@@ -348,9 +344,7 @@ def _gradients(name: str, grads: Iterable[Array]) -> list[Array]:
     for i, g in enumerate(arrays):
         if not isinstance(g, np.ndarray) or g.dtype.kind != "f" or g.itemsize not in (4, 8):
             got = g.dtype if isinstance(g, np.ndarray) else type(g).__name__
-            raise TypeError(
-                f"{name}: grads[{i}] must be a float32 or float64 array, got {got}"
-            )
+            raise TypeError(f"{name}: grads[{i}] must be a float32 or float64 array, got {got}")
         if not g.flags.writeable:
             raise ValueError(f"{name}: grads[{i}] is read-only: wanted an array to write to")
     return arrays

@@ -43,9 +43,7 @@ def get_num_threads() -> int:
     return _doorway.get_num_threads()
 
 
-def peak_gflops(
-    threads: int = 1, dtype: Any = "float32", seconds: float = 0.05
-) -> float:
+def peak_gflops(threads: int = 1, dtype: Any = "float32", seconds: float = 0.05) -> float:
     """Measured peak of fused multiply-adds in GFLOP/s, each counted as two operations.
 
     Args:

@@ -184,7 +184,7 @@ def build_model(
         model = registry.build(header["architecture"], header["dtype"])
         for name, parameter in model.named_parameters():
             _check_dtype(name, weights[name].dtype)
-            parameter._data = parameter._data.astype(weights[name].dtype, copy=False)
+            parameter._node.data = parameter.data.astype(weights[name].dtype, copy=False)
             flags = header["parameters"][name]
             parameter.requires_grad = bool(flags["requires_grad"])
             parameter.decay = bool(flags["decay"])

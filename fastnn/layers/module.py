@@ -105,7 +105,7 @@ class Module:
         if wanted.kind != "f":
             raise TypeError(f"dtype wants a floating dtype, got {wanted}")
         for parameter in self.parameters():
-            parameter._data = parameter._data.astype(wanted)
+            parameter._node.data = parameter.data.astype(wanted)
             parameter.grad = None
         return self
 
@@ -160,7 +160,7 @@ class Module:
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of all parameters by name."""
-        return {name: p._data.copy() for name, p in self.named_parameters()}
+        return {name: p.data.copy() for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Copy values into the parameters, all of them or, after an error, none.
@@ -202,7 +202,7 @@ class Module:
         finite(X, "X", dtype)
         with in_mode(self, training=False), no_grad():
             batches = [
-                self(X[start : start + batch_size].astype(dtype, copy=False))._data
+                self(X[start : start + batch_size].astype(dtype, copy=False)).data
                 for start in range(0, len(X), batch_size)
             ]
         return np.concatenate(batches)
@@ -243,7 +243,7 @@ class Module:
         for name, parameter in self.named_parameters():
             shape = " x ".join(str(length) for length in parameter.shape)
             rows.append((name, shape, f"{parameter.size:,}"))
-        sizes = [(p.size, p._data.nbytes) for p in self.parameters()]
+        sizes = [(p.size, p.data.nbytes) for p in self.parameters()]
         total = f"{sum(size for size, _ in sizes):,}"
         rows.append(("total", str(self.dtype), total))
         wide = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -1,23 +1,30 @@
 """The table of ops: each row a forward function with its derivatives beside it.
 
 Rows know nothing of Tensors: they work on arrays, and whoever wants to watch them (a
-Tensor, which builds the graph) answers ``__fastnn_op__``; see :class:`fastnn.ops.Op`.
+Tensor, which builds the graph) answers ``__fastnn_op__``; see :class:`fastnn.ops.op.Op`.
+Below the rows of each module stand the NumPy functions that are made of them.
 """
 
 import numpy as np
 
+from fastnn.ops import arrangement, contractions, linalg, reductions, shapes
 from fastnn.ops.activations import log_softmax, relu, sigmoid, softmax, tanh
 from fastnn.ops.elementwise import (
     ELEMENTWISE,
-    UNDIFFERENTIATED,
     absolute,
     add,
+    astype,
+    clip,
     divide,
+    floor_divide,
     multiply,
     negative,
     power,
+    remainder,
+    round,
     subtract,
 )
+from fastnn.ops.indexing import add_at, getitem, plain_index, scatter, setitem
 from fastnn.ops.losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -26,42 +33,65 @@ from fastnn.ops.losses import (
     l1_loss,
     mse_loss,
 )
+from fastnn.ops.methods import METHODS
 from fastnn.ops.op import Op, sum_to
 from fastnn.ops.products import linear, matmul
-from fastnn.ops.reductions import max, mean, sum
-from fastnn.ops.shapes import getitem, reshape, transpose
+from fastnn.ops.reductions import cumprod, cumsum, max, mean, min, prod, std, sum, var
+from fastnn.ops.shapes import broadcast_to, copy, reshape, transpose
 
 UFUNCS: dict[np.ufunc, Op] = {**ELEMENTWISE, np.matmul: matmul}
 
 __all__ = [
+    "METHODS",
     "UFUNCS",
-    "UNDIFFERENTIATED",
     "Op",
     "absolute",
     "add",
+    "add_at",
+    "arrangement",
+    "astype",
     "binary_cross_entropy",
+    "broadcast_to",
+    "clip",
+    "contractions",
+    "copy",
     "cross_entropy",
+    "cumprod",
+    "cumsum",
     "divide",
+    "floor_divide",
     "getitem",
     "hinge_loss",
     "huber_loss",
     "l1_loss",
+    "linalg",
     "linear",
     "log_softmax",
     "matmul",
     "max",
     "mean",
+    "min",
     "mse_loss",
     "multiply",
     "negative",
+    "plain_index",
     "power",
+    "prod",
+    "reductions",
     "relu",
+    "remainder",
     "reshape",
+    "round",
+    "scatter",
+    "setitem",
+    "shapes",
     "sigmoid",
     "softmax",
+    "std",
     "subtract",
     "sum",
     "sum_to",
     "tanh",
     "transpose",
+    "var",
 ]

@@ -24,23 +24,29 @@ def _transposed(a: Any) -> Any:
     return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
-def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_by_a(g: Any, _y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:  # y[..., m] = sum over k of a[..., m, k] b[k]
         return g[..., None] * b
     if a.ndim == 1:  # y[..., n] = sum over k of a[k] b[..., k, n]
-        return np.matmul(b, g[..., None])[..., 0]
-    return _matmul(g, _transposed(b))
+        return matmul(b, g[..., None])[..., 0]
+    return matmul(g, _transposed(b))
 
 
-def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_by_b(g: Any, _y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1 and a.ndim > 1:
         return a * g[..., None]
     if a.ndim == 1:
         return g[..., None, :] * a[:, None] if b.ndim > 1 else g * a
-    return _matmul(_transposed(a), g)
+    return matmul(_transposed(a), g)
 
 
-matmul = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
+matmul = Op(
+    "matmul",
+    _matmul,
+    lambda g, y, _a, b: _matmul_by_a(g, y, _a, b),
+    lambda g, y, a, _b: _matmul_by_b(g, y, a, _b),
+    broadcasts=True,
+)
 
 
 def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
@@ -55,7 +61,7 @@ def _linear(x: Any, W: Any, b: Any) -> Any:
     return k.linear(x, W, b)
 
 
-def _linear_backward(g: Any, y: Any, needs: Any, x: Any, W: Any, b: Any) -> Any:
+def _linear_backward(g: Any, _y: Any, needs: Any, x: Any, W: Any, _b: Any) -> Any:
     wanted = [None if need else False for need in needs]
     if not (g.dtype is x.dtype is W.dtype):
         g, x, W = _one_dtype(g, x, W)
@@ -63,4 +69,11 @@ def _linear_backward(g: Any, y: Any, needs: Any, x: Any, W: Any, b: Any) -> Any:
 
 
 # Arguments: x (N, D), W (D, C) and b (C,) or None.
-linear = Op("linear", _linear, joint=_linear_backward)
+linear = Op(
+    "linear",
+    _linear,
+    lambda g, _y, _x, W, _b: matmul(g, W.T),
+    lambda g, _y, x, _W, _b: matmul(x.T, g),
+    lambda g, _y, _x, _W, _b: np.sum(g, axis=0),
+    joint=_linear_backward,
+)

@@ -1,4 +1,4 @@
-"""Rows that move values without changing them: reshape, transpose and indexing."""
+"""Rows that change the shape of an array, not its values: views, and their way back."""
 
 from __future__ import annotations
 
@@ -6,33 +6,126 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.ops.op import Op
+from fastnn.ops.op import Op, implements, sum_to
+
+# Arguments: x and the new shape, in C order.
+reshape = Op("reshape", np.reshape, lambda g, _y, x, _shape: np.reshape(g, x.shape))
 
 
-def _transpose_backward(g: Any, y: Any, x: Any, axes: Any) -> Any:
+def _transpose_backward(g: Any, _y: Any, x: Any, axes: Any) -> Any:
     if axes is None:
         return np.transpose(g)
     return np.transpose(g, np.argsort([axis % x.ndim for axis in axes]))
 
 
-def _is_basic(index: Any) -> bool:
-    """True for an index that selects every element at most once, as a view."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer))
-        for part in parts
+transpose = Op("transpose", np.transpose, _transpose_backward)
+
+broadcast_to = Op("broadcast_to", np.broadcast_to, lambda g, _y, x, _shape: sum_to(g, x.shape))
+
+copy = Op("copy", lambda x: x.copy(), lambda g, _y, _x: g)
+
+
+@implements(np.reshape)
+def numpy_reshape(a: Any, /, shape: Any) -> Any:
+    """As ``numpy.reshape``, in C order."""
+    return reshape(a, shape)
+
+
+@implements(np.ravel)
+def ravel(a: Any) -> Any:
+    """As ``numpy.ravel``, in C order."""
+    return reshape(a, -1)
+
+
+@implements(np.transpose, np.permute_dims)
+def numpy_transpose(a: Any, axes: Any = None) -> Any:
+    """As ``numpy.transpose``."""
+    return transpose(a, axes)
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """As ``numpy.matrix_transpose``."""
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose wants 2 or more axes, got shape {x.shape}")
+    return swapaxes(x, -1, -2)
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """As ``numpy.swapaxes``."""
+    order = list(range(a.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return transpose(a, order)
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """As ``numpy.moveaxis``."""
+    # NumPy itself tells where the axes go, on an array that is all axes and no memory.
+    marks = np.broadcast_to(np.empty(()), range(2, a.ndim + 2))
+    order = [length - 2 for length in np.moveaxis(marks, source, destination).shape]
+    return transpose(a, order)
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """As ``numpy.rollaxis``."""
+    marks = np.broadcast_to(np.empty(()), range(2, a.ndim + 2))
+    return transpose(a, [length - 2 for length in np.rollaxis(marks, axis, start).shape])
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """As ``numpy.squeeze``."""
+    return reshape(a, np.squeeze(np.broadcast_to(np.empty(()), a.shape), axis).shape)
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    """As ``numpy.expand_dims``."""
+    return reshape(a, np.expand_dims(np.broadcast_to(np.empty(()), a.shape), axis).shape)
+
+
+@implements(np.broadcast_to)
+def numpy_broadcast_to(array: Any, shape: Any) -> Any:
+    """As ``numpy.broadcast_to``."""
+    return broadcast_to(array, shape)
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """As ``numpy.broadcast_arrays``."""
+    shape = np.broadcast_shapes(*(np.shape(each) for each in args))
+    return tuple(broadcast_to(each, shape) for each in args)
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """As ``numpy.atleast_1d``."""
+    return _each(arys, lambda a: a if a.ndim else reshape(a, 1))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """As ``numpy.atleast_2d``."""
+    return _each(arys, lambda a: a if a.ndim > 1 else reshape(a, (1, -1)))
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """As ``numpy.atleast_3d``."""
+    return _each(
+        arys, lambda a: a if a.ndim > 2 else reshape(a, (1, -1, 1) if a.ndim < 2 else (*a.shape, 1))
     )
 
 
-def _getitem_backward(g: Any, y: Any, x: Any, index: Any) -> Any:
-    dx = np.zeros(x.shape, g.dtype)
-    if _is_basic(index):
-        dx[index] = g
-    else:
-        np.add.at(dx, index, g)
-    return dx
+def _each(arrays: tuple[Any, ...], function: Any) -> Any:
+    answers = tuple(function(a if hasattr(a, "ndim") else np.asarray(a)) for a in arrays)
+    return answers[0] if len(answers) == 1 else answers
 
 
-reshape = Op("reshape", np.reshape, lambda g, y, x, shape: np.reshape(g, x.shape))
-transpose = Op("transpose", np.transpose, _transpose_backward)
-getitem = Op("getitem", lambda x, index: x[index], _getitem_backward)
+@implements(np.copy)
+def numpy_copy(a: Any) -> Any:
+    """As ``numpy.copy``: of a Tensor, a Tensor whose values are its own."""
+    return copy(a)

@@ -54,7 +54,7 @@ class Adam(Optimizer):
         state["step"] = step = state.get("step", 0) + 1
         beta1, beta2 = group["betas"]
         k.adam_update(
-            parameter._data,
+            parameter.data,
             parameter.grad,
             state_array(state, "m", parameter),
             state_array(state, "v", parameter),
@@ -131,7 +131,7 @@ class RMSprop(Optimizer):
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         momentum = group["momentum"]
         k.rmsprop_update(
-            parameter._data,
+            parameter.data,
             parameter.grad,
             state_array(state, "v", parameter),
             group["lr"],
@@ -168,7 +168,7 @@ class Adagrad(Optimizer):
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         k.adagrad_update(
-            parameter._data,
+            parameter.data,
             parameter.grad,
             state_array(state, "s", parameter),
             group["lr"],

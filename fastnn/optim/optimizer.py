@@ -64,9 +64,10 @@ class Optimizer:
         for parameter in group["params"]:
             if not isinstance(parameter, Tensor):
                 raise TypeError(f"params wants Tensors, got {type(parameter).__name__}")
-            if parameter._op is not None:
+            made_by = parameter._node.op
+            if made_by is not None:
                 raise TypeError(
-                    f"params wants Tensors that you made, got the result of {parameter._op.name}: "
+                    f"params wants Tensors that you made, got the result of {made_by.name}: "
                     "updating it would train nothing"
                 )
             if parameter in self.state:
@@ -118,7 +119,7 @@ class Optimizer:
             if group["weight_decay"]:
                 for parameter in group["params"]:
                     if parameter.requires_grad and getattr(parameter, "decay", True):
-                        squares = float(k.sum_of_squares(parameter._data))
+                        squares = float(k.sum_of_squares(parameter.data))
                         total += group["weight_decay"] / 2 * squares
         return total
 
@@ -205,5 +206,5 @@ def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     """The state array of this name, zeros before the first step."""
     array = state.get(name)
     if array is None:
-        array = state[name] = np.zeros_like(parameter._data)
+        array = state[name] = np.zeros_like(parameter.data)
     return array

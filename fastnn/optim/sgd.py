@@ -55,7 +55,7 @@ class SGD(Optimizer):
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         momentum = group["momentum"]
         k.sgd_update(
-            parameter._data,
+            parameter.data,
             parameter.grad,
             group["lr"],
             momentum,
