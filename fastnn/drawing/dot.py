@@ -41,11 +41,8 @@ def _node(vertex: Vertex) -> str:
 
 
 def _edge(source: Vertex) -> str:
-    above = escape(source.value)
-    if source.is_op and source.name:
-        above = f"{escape(source.name)} {above}".strip()
-    parts = [(above, GREEN), (escape(source.gradient), RED)]
-    lines = [f'<font color="{colour}">{text}</font>' for text, colour in parts if text]
+    parts = [(f"{source.lead} {source.value}".strip(), GREEN), (source.gradient, RED)]
+    lines = [f'<font color="{colour}">{escape(text)}</font>' for text, colour in parts if text]
     return f" [label=<{'<br/>'.join(lines)}>]" if lines else ""
 
 

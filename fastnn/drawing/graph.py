@@ -45,6 +45,13 @@ class Vertex:
         """Whether an op made it."""
         return bool(self.pieces)
 
+    @property
+    def lead(self) -> str:
+        """What stands before an op's value: its name, as ``q =`` where a number follows."""
+        if not self.is_op or not self.name:
+            return ""
+        return f"{self.name} =" if self.value and self.value[0] != "(" else self.name
+
 
 def in_reading_order(root: Node) -> list[Node]:
     """Every node that root was made of, each after its arguments, those in their order.

@@ -23,13 +23,11 @@ class Shape:
     """How one vertex is drawn.
 
     Attributes:
-        name: what is written before the value, along the wire.
         half_width, half_height: of its circle or rounded box; 0 for none.
         wire: how long its own piece of wire is.
         box: the room that it needs.
     """
 
-    name: str
     half_width: float
     half_height: float
     wire: float
@@ -38,11 +36,7 @@ class Shape:
 
 def shape_of(vertex: Vertex, is_last: bool) -> Shape:
     """The shape of a vertex; the last one's wire ends in an arrow."""
-    name = ""
-    if vertex.is_op and vertex.name:
-        is_equal = vertex.value and not vertex.value.startswith("(")
-        name = f"{vertex.name} =" if is_equal else vertex.name
-    above = f"{name} {vertex.value}" if name else vertex.value
+    above = f"{vertex.lead} {vertex.value}" if vertex.lead else vertex.value
     longest = max(width_of(above, TEXT), width_of(vertex.gradient, TEXT))
     wire = longest + 2 * PAD if longest else 2.0
     if is_last:
@@ -61,7 +55,7 @@ def shape_of(vertex: Vertex, is_last: bool) -> Shape:
         is_near=vertex.is_constant,
         caption=(width_of(vertex.name, TEXT) + PAD, LINES) if vertex.name else (0.0, 0.0),
     )
-    return Shape(name, half_width, half_height, wire, box)
+    return Shape(half_width, half_height, wire, box)
 
 
 def _body(vertex: Vertex) -> tuple[float, float, tuple[tuple[float, float], ...]]:

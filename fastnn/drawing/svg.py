@@ -126,7 +126,7 @@ def _numbers(vertex: Vertex, shape: Shape, x: float, y: float) -> list[str]:
     """The value above the wire, with the name of an op's result, and the gradient below."""
     middle = x + shape.half_width + shape.wire / 2
     lines = []
-    above = [each for each in ((shape.name, INK), (vertex.value, GREEN)) if each[0]]
+    above = [each for each in ((vertex.lead, INK), (vertex.value, GREEN)) if each[0]]
     if above:
         lines.append(_text(above, middle, y - PAD, gap=True))
     if vertex.gradient:
