@@ -41,6 +41,15 @@ class Area(NamedTuple):
             and self.bottom >= other.bottom
         )
 
+    def is_entered_at(self, point: Point) -> bool:
+        """Whether this is a place at its left edge, or at that of a circle in it."""
+        x, y = point
+        middle, radius = (self.top + self.bottom) / 2, (self.right - self.left) / 2
+        edge = self.left
+        if abs(self.bottom - self.top - 2 * radius) < 0.2:
+            edge += radius - max(radius**2 - (y - middle) ** 2, 0) ** 0.5
+        return self.top + 2 < y < self.bottom - 2 and abs(x - edge) < 0.3
+
     def has(self, point: Point) -> bool:
         return self.left < point[0] < self.right and self.top < point[1] < self.bottom
 
@@ -123,12 +132,17 @@ class Picture:
         for body in self.bodies:
             # Half a pixel: coordinates are rounded.  A wire ends at the circle, inside its square.
             inner = Area(body.left + 0.5, body.top + 0.5, body.right - 0.5, body.bottom - 0.5)
-            tips = [tip for tip in self.arrows if body.left - 1 < tip[0] < body.left + 17]
+            tips = [tip for tip in self.arrows if body.is_entered_at(tip)]
             found += [
                 f"{body} is crossed at {(x, y)}"
                 for x, y in self._wired(inner)
                 if not any(abs(y - tip[1]) < 0.2 and x <= tip[0] + 0.2 for tip in tips)
             ]
+        loose = [
+            tip for tip in self.arrows if not any(body.is_entered_at(tip) for body in self.bodies)
+        ]
+        if len(loose) != 1:  # the arrow of the result
+            found.append(f"arrows end nowhere: {loose}")
         return found
 
     def _wired(self, area: Area) -> Iterator[Point]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from fastnn.drawing.columns import Box, Grid
 from fastnn.drawing.layout import Layout, Step, arrange
-from fastnn.drawing.order import sort_columns
-from fastnn.drawing.place import SEPARATION
+from fastnn.drawing.order import _Order, sort_columns
+from fastnn.drawing.place import SEPARATION, heights
 from fastnn.drawing.rows import TRACK, first_depths, spans_of
 
 Graph = tuple[list[Box], list[tuple[int, ...]]]
@@ -27,24 +29,26 @@ def box(inputs: int = 1, width: float = 60.0, **more: object) -> Box:
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     """Graphs of up to 40 boxes: deep or wide, with long connections or with short ones."""
-    count = draw(st.integers(1, 40))
+    count = draw(st.sampled_from([1, 3, 8, 20, 40]))
     most_inputs = draw(st.sampled_from([1, 2, 3, 12]))
     reach = draw(st.sampled_from([1, 3, 40]))
     longest = draw(st.sampled_from([20, 60, 300]))
+    leaves = draw(st.sampled_from([0.0, 0.2, 0.6]))
+    # Hypothesis alone draws many a graph twice, and few large ones.
+    random = Random(draw(st.integers(0, 2**32)))
     boxes: list[Box] = []
     inputs: list[tuple[int, ...]] = []
     for number in range(count):
-        few = st.integers(0 if draw(st.booleans()) else 1, most_inputs)
-        arity = draw(few) if number else 0
-        before = st.integers(max(0, number - reach), max(0, number - 1))
-        inputs.append(tuple(draw(before) for _ in range(arity)))
+        arity = random.randint(1, most_inputs) if number and random.random() >= leaves else 0
+        before = range(max(0, number - reach), number)
+        inputs.append(tuple(random.choice(before) for _ in range(arity)))
         boxes.append(
             box(
                 arity,
-                width=draw(st.integers(2, longest)),
-                is_symmetric=draw(st.booleans()),
-                is_near=draw(st.booleans()),
-                caption=draw(st.sampled_from([(0.0, 0.0), (50.0, 40.0)])),
+                width=random.uniform(2, longest),
+                is_symmetric=random.random() < 0.5,
+                is_near=random.random() < 0.5,
+                caption=random.choice([(0.0, 0.0), (50.0, 40.0)]),
             )
         )
     return boxes, inputs
@@ -224,21 +228,72 @@ def test_depths_are_the_longest_ways() -> None:
     ]  # fmt: skip
 
 
+def test_chains_move_to_their_consumers_and_joints_stay() -> None:
+    # 2 and 3 follow each other and wait for 7; 8 joins both ends of 6 and of 3.
+    inputs = [(), (), (1,), (2,), (0,), (4,), (5,), (6,), (3, 7), (8,)]
+    assert [span.own for span in spans_of(inputs, late=False)] == [-1, -1, 0, 1, 0, 1, 2, 3, 4, 5]
+    assert [span.own for span in spans_of(inputs, late=True)] == [-1, -1, 2, 3, 0, 1, 2, 3, 4, 5]
+    # 2 joins two ops: moved to 5, two wires would get longer instead of one.
+    inputs = [(), (0,), (0,), (1, 2), (0,), (4,), (5,), (3, 6)]
+    assert [span.own for span in spans_of(inputs, late=True)] == [-1, 0, 0, 1, 0, 1, 2, 3]
+
+
 def test_rows_are_cut_where_few_wires_are() -> None:
-    # 0 leads to every box of the first three, then a single wire goes on.
-    inputs = [(), (0,), (1, 0), (2, 0), (3,), (4,), (5,)]
+    # A chain of eight; its first five boxes, not the four of a half, all need 0 and 1.
+    inputs = [(), (), (0, 1), *((number, 0, 1) for number in range(2, 6)), (6,), (7,), (8,)]
     boxes = [box(len(each)) for each in inputs]
-    assert first_depths(boxes, spans_of(inputs, late=False), 500) == [0, 3]
+    spans = spans_of(inputs, late=False)
+    assert first_depths(boxes, spans, 800) == [0, 5]
+    assert first_depths(boxes, spans, 1e9) == [0]
+    chain = [(), *((number,) for number in range(8))]
+    assert first_depths([box(len(each)) for each in chain], spans_of(chain, False), 800) == [0, 4]
 
 
-def test_crossings_that_can_be_avoided_are() -> None:
-    # Two boxes that need each other's neighbour: as given, their wires cross.
-    inputs = [(), (), (1,), (0,), (2, 3)]
-    grid = Grid([box(len(each), is_symmetric=True) for each in inputs], inputs, 1e9)
-    assert grid.columns[:2] == [[0, 1], [2, 3]]
+@st.composite
+def small_grids(draw: st.DrawFn) -> Grid:
+    """Two or three columns of up to four boxes, some symmetric and some not."""
+    inputs: list[tuple[int, ...]] = [() for _ in range(draw(st.integers(2, 4)))]
+    last = range(len(inputs))
+    for _ in range(draw(st.integers(1, 2))):
+        one = st.sampled_from(last)
+        count = draw(st.integers(1, 4))
+        inputs += [tuple(draw(st.lists(one, min_size=1, max_size=3))) for _ in range(count)]
+        last = range(len(inputs) - count, len(inputs))
+    boxes = [box(len(each), is_symmetric=draw(st.booleans())) for each in inputs]
+    return Grid(boxes, inputs, 1e9)
+
+
+@given(small_grids())
+@settings(max_examples=100)
+def test_no_order_of_a_small_graph_has_fewer_crossings(grid: Grid) -> None:
     sort_columns(grid)
-    place = {item: i for column in grid.columns for i, item in enumerate(column)}
-    assert (place[0] < place[1]) == (place[3] < place[2])
+    found = _crossings(grid, grid.columns)
+    for columns in itertools.product(*(itertools.permutations(each) for each in grid.columns)):
+        assert found <= _crossings(grid, columns)
+
+
+def test_far_ends_find_each_other() -> None:
+    # Fifty pairs in a shuffled order.
+    order = [(17 * number + 5) % 50 for number in range(50)]
+    inputs = [*(() for _ in order), *((number,) for number in order)]
+    grid = Grid([box(len(each)) for each in inputs], inputs, 1e9)
+    _Order(grid).sweep(rightwards=True)
+    assert _crossings(grid, grid.columns) == 0
+
+
+def _crossings(grid: Grid, columns: Sequence[Sequence[int]]) -> int:
+    """How many pairs of wires cross, counted one by one."""
+    place = {item: i for column in columns for i, item in enumerate(column)}
+    total = 0
+    for column in columns:
+        ends = [
+            (place[source], place[target], 0 if grid.boxes[target].is_symmetric else port)
+            for source in column
+            for target, port in grid.items[source].targets
+        ]
+        for one, other in itertools.combinations(ends, 2):
+            total += (one[0] - other[0]) * ((one[1:] > other[1:]) - (one[1:] < other[1:])) < 0
+    return total
 
 
 def test_ports_are_taken_in_the_order_in_which_wires_arrive_if_inputs_may() -> None:
@@ -253,15 +308,63 @@ def test_ports_are_taken_in_the_order_in_which_wires_arrive_if_inputs_may() -> N
             assert tops == [True, True]
 
 
-def test_a_long_wire_is_straight_until_its_consumer() -> None:
-    # 1 passes three columns beside the chain of 0.
-    inputs = [(), (), (0,), (2,), (3,), (4, 1)]
-    layout = arrange([box(len(each)) for each in inputs], inputs, 1e9)
-    *level, last = (numbers[-2:] for _, numbers in layout.wires[1])
-    assert last == layout.tips[5][1]
-    bends = {y for _, y in level}
-    assert len(bends) <= 2
-    assert level[-2][1] == layout.anchors[1][1]
+@given(graphs(), WIDTHS)
+def test_long_wires_are_straight_where_none_of_them_cross(graph: Graph, width: float) -> None:
+    grid = Grid(*graph, width)
+    sort_columns(grid)
+    place = {item: i for column in grid.columns for i, item in enumerate(column)}
+    for row in grid.rows:
+        y = heights(grid, row, lambda _item, port: 3.0 * port)
+        passing = [
+            (lane, target)
+            for column in row[:-1]
+            for lane in grid.columns[column]
+            for target, _ in grid.items[lane].targets
+            if grid.items[lane].is_lane and grid.items[target].is_lane
+        ]
+        crossed = any(
+            (place[a] - place[c]) * (place[b] - place[d]) < 0
+            for a, b in passing
+            for c, d in passing
+            if a in y and c in y and _column(grid, a) == _column(grid, c)
+        )
+        assert crossed or all(abs(y[lane] - y[target]) < 1e-9 for lane, target in passing)
+
+
+def _column(grid: Grid, item: int) -> int:
+    return next(number for number, column in enumerate(grid.columns) if item in column)
+
+
+def test_a_wire_arrives_level_where_nothing_is_in_its_way() -> None:
+    low = Box(17, 60, 40, ports=((-17.0, 9.0),))
+    layout = arrange([box(0), low, low], [(), (0,), (1,)], 1e9)
+    assert [tips[0][1] for tips in layout.tips[1:]] == [y for _, y in layout.anchors[:2]]
+
+
+def test_wires_that_go_on_in_the_next_row_do_not_cross() -> None:
+    # Three chains beside each other, joined at the end.
+    inputs = [(), (), (), *((number,) for number in range(18)), (18, 19, 20)]
+    layout = arrange([box(len(each)) for each in inputs], inputs, 500)
+    assert len(layout.entries) >= 3
+    pieces = [
+        (number, start, end)
+        for number, wire in enumerate(layout.wires)
+        for start, end in _pieces(wire)
+    ]
+    for number, a, b in pieces:
+        for other, c, d in pieces:
+            assert number == other or not _cross(a, b, c, d)
+
+
+def _cross(
+    a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...], d: tuple[float, ...]
+) -> bool:
+    """Whether the lines from a to b and from c to d do."""
+
+    def side(p: tuple[float, ...], q: tuple[float, ...], r: tuple[float, ...]) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
 def test_a_wire_that_leads_to_two_boxes_is_one_lane() -> None:
