@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn.drawing.columns import Box, Grid
+from fastnn.drawing.box import Box
+from fastnn.drawing.columns import Grid
 from fastnn.drawing.layout import Layout, Step, arrange
 from fastnn.drawing.order import _Order, sort_columns
 from fastnn.drawing.place import SEPARATION, heights
@@ -27,12 +28,12 @@ def box(inputs: int = 1, width: float = 60.0, **more: object) -> Box:
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> Graph:
+def graphs(draw: st.DrawFn, widths: Sequence[int] = (20, 60, 300)) -> Graph:
     """Graphs of up to 40 boxes: deep or wide, with long connections or with short ones."""
     count = draw(st.sampled_from([1, 3, 8, 20, 40]))
     most_inputs = draw(st.sampled_from([1, 2, 3, 12]))
     reach = draw(st.sampled_from([1, 3, 40]))
-    longest = draw(st.sampled_from([20, 60, 300]))
+    longest = draw(st.sampled_from(widths))
     leaves = draw(st.sampled_from([0.0, 0.2, 0.6]))
     # Hypothesis alone draws many a graph twice, and few large ones.
     random = Random(draw(st.integers(0, 2**32)))
@@ -215,6 +216,11 @@ def test_rows_of_a_chain_fit_the_width_and_are_of_like_length(count: int, width:
     rows = [ys.count(y) for y in dict.fromkeys(ys)]
     assert max(rows) - min(rows) <= 1
     assert ys == sorted(ys)
+
+
+@given(graphs(widths=(20, 60)))
+def test_rows_of_up_to_forty_boxes_fit_a_page(graph: Graph) -> None:
+    assert arrange(*graph, 928).width <= 928
 
 
 def test_depths_are_the_longest_ways() -> None:

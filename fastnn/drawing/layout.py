@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fastnn.drawing.columns import Box, Grid
+from fastnn.drawing.box import Box
+from fastnn.drawing.columns import Grid
 from fastnn.drawing.order import sort_columns
 from fastnn.drawing.place import heights
 from fastnn.drawing.rows import GAP, TRACK
@@ -61,7 +62,7 @@ def arrange(boxes: Sequence[Box], inputs: Sequence[Sequence[int]], width: float)
         if layout.width <= width:
             break
         # Its rows were longer than could be known before.
-        wanted -= layout.width - width
+        wanted -= max(layout.width - width, width / 20)
     assert best is not None
     return best
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fastnn.drawing.columns import Box
+from fastnn.drawing.box import Box
 
 GAP = 38.0  # between two columns, where connections may bend
 TRACK = 9.0  # between two connections that lead from one row to the next
