@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastnn import data, functional, init, layers, losses, models, optim, schedules
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
+    from fastnn.drawing import draw
     from fastnn.gradient_descent import GradientDescentResult, gradient_descent
     from fastnn.history import History
     from fastnn.layers import Flatten, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh
@@ -64,6 +65,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "data",
+    "draw",
     "enable_grad",
     "functional",
     "get_num_threads",
@@ -105,6 +107,7 @@ _HOMES = {
     "grad": "fastnn.differentiate.grad",
     "jacobian": "fastnn.differentiate.jacobian",
     "value_and_grad": "fastnn.differentiate.value_and_grad",
+    "draw": "fastnn.drawing.draw",
     "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
     "gradient_descent": "fastnn.gradient_descent.gradient_descent",
     "History": "fastnn.history.History",

@@ -1,0 +1,121 @@
+"""The order of the items in each column, so that few connections cross.
+
+Sugiyama, Tagawa and Toda, Methods for visual understanding of hierarchical system
+structures, 1981: the columns are visited from the left to the right and back, and each is
+sorted by the mean place of its neighbours; neighbours in a column are then exchanged
+where that helps (Gansner and others, A technique for drawing directed graphs, 1993).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+
+from fastnn.drawing.columns import Grid
+
+_SWEEPS, _PATIENCE = 24, 4
+
+
+def sort_columns(grid: Grid) -> None:
+    """Put the items of each column in an order with few crossings."""
+    order = _Order(grid)
+    best = order.crossings(), [list(column) for column in grid.columns]
+    since = 0
+    for sweep in range(_SWEEPS):
+        if best[0] == 0 or since == _PATIENCE:
+            break
+        order.sweep(rightwards=sweep % 2 == 0)
+        order.exchange()
+        crossings = order.crossings()
+        since += 1
+        if crossings < best[0]:
+            best = crossings, [list(column) for column in grid.columns]
+            since = 0
+    grid.columns[:] = best[1]
+
+
+class _Order:
+    """The places of the items in their columns."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.columns = grid.columns
+        self.items = grid.items
+        # Where an input arrives, in parts of its box; anywhere, if their order is free.
+        self.arrivals = [
+            [0.0] * len(box.ports)
+            if box.is_symmetric
+            else [(port + 1) / (len(box.ports) + 1) - 0.5 for port in range(len(box.ports))]
+            for box in grid.boxes
+        ]
+        self.place = [0] * len(self.items)
+        for column in self.columns:
+            self._number(column)
+
+    def _number(self, column: list[int]) -> None:
+        for place, item in enumerate(column):
+            self.place[item] = place
+
+    def _arrival(self, item: int, port: int) -> float:
+        part = 0.0 if self.items[item].is_lane else self.arrivals[self.items[item].box][port]
+        return self.place[item] + part
+
+    def sweep(self, rightwards: bool) -> None:
+        """Sort each column by the places of its neighbours in the one before."""
+        for column in self.columns if rightwards else reversed(self.columns):
+            wanted = {item: self._wanted(item, rightwards) for item in column}
+            column.sort(key=lambda item: wanted[item])
+            self._number(column)
+
+    def _wanted(self, item: int, rightwards: bool) -> float:
+        if rightwards:
+            places = [float(self.place[source]) for source, _ in self.items[item].sources]
+        else:
+            places = [self._arrival(target, port) for target, port in self.items[item].targets]
+        return sum(places) / len(places) if places else float(self.place[item])
+
+    def exchange(self) -> None:
+        """Exchange neighbours as long as that leaves fewer crossings."""
+        improved, rounds = True, 0
+        while improved and rounds < 8:
+            improved = False
+            rounds += 1
+            for column in self.columns:
+                for i in range(len(column) - 1):
+                    upper, lower = column[i], column[i + 1]
+                    if self._crossed(upper, lower) > self._crossed(lower, upper):
+                        column[i], column[i + 1] = lower, upper
+                        self.place[upper], self.place[lower] = i + 1, i
+                        improved = True
+
+    def _crossed(self, upper: int, lower: int) -> int:
+        """How many connections of two neighbours cross when they stand in this order."""
+        count = 0
+        above, below = self.items[upper], self.items[lower]
+        ends = sorted(self._arrival(target, port) for target, port in below.targets)
+        for target, port in above.targets:
+            count += _smaller(ends, self._arrival(target, port))
+        starts = sorted(self.place[source] for source, _ in below.sources)
+        for source, _ in above.sources:
+            count += _smaller(starts, self.place[source])
+        return count
+
+    def crossings(self) -> int:
+        """How many pairs of connections cross."""
+        total = 0
+        for column in self.columns:
+            seen: list[float] = []
+            for item in column:
+                ends = sorted(self._arrival(*target) for target in self.items[item].targets)
+                total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+                for end in ends:
+                    insort(seen, end)
+        return total
+
+
+def _smaller(ordered: Sequence[float], value: float) -> int:
+    count = 0
+    for each in ordered:
+        if each >= value:
+            break
+        count += 1
+    return count

@@ -1,0 +1,81 @@
+"""How large each vertex is drawn: its circle or name, and the wire with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from fastnn.drawing.columns import Box
+from fastnn.drawing.graph import Vertex
+from fastnn.drawing.text import width_of
+
+SIGN, TEXT = 14.0, 12.0  # sizes of the letters in circles, and elsewhere
+RADIUS = 17.0
+ARROW = 8.0
+PAD = 5.0
+LINE = 16.0  # from one line of text to the next
+PORTS_APART = 11.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one vertex is drawn.
+
+    Attributes:
+        name: what is written before the value, along the wire.
+        half_width, half_height: of its circle or rounded box; 0 for none.
+        wire: how long its own piece of wire is.
+        box: the room that it needs.
+    """
+
+    name: str
+    half_width: float
+    half_height: float
+    wire: float
+    box: Box
+
+
+def shape_of(vertex: Vertex, is_last: bool) -> Shape:
+    """The shape of a vertex; the last one's wire ends in an arrow."""
+    name = ""
+    if vertex.is_op and vertex.name:
+        name = vertex.name
+        if vertex.value:
+            name += "\u00a0" if vertex.value.startswith("(") else "\u00a0=\u00a0"
+    above = name + vertex.value
+    longest = max(width_of(above, TEXT), width_of(vertex.gradient, TEXT))
+    wire = longest + 2 * PAD if longest else 2.0
+    if is_last:
+        wire = max(wire, 14.0) + ARROW
+    tall = LINE + 4 if above or vertex.gradient else 0.0
+    half_width, half_height, ports = _body(vertex)
+    left = half_width
+    if not vertex.is_op:
+        left = width_of(vertex.name, TEXT) + PAD if vertex.name else 0.0
+        tall = max(tall, LINE / 2 + 2)
+    caption = (width_of(vertex.name, TEXT) + PAD, LINE + 4) if vertex.name else (0.0, 0.0)
+    box = Box(
+        left,
+        half_width + wire,
+        2 * max(half_height, tall),
+        ports,
+        vertex.is_symmetric,
+        is_near=vertex.is_constant,
+        caption=(caption[0], 2 * caption[1]),
+    )
+    return Shape(name, half_width, half_height, wire, box)
+
+
+def _body(vertex: Vertex) -> tuple[float, float, tuple[tuple[float, float], ...]]:
+    """Half the width and height of an op's circle or box, and where its inputs arrive."""
+    if not vertex.is_op:
+        return 0.0, 0.0, ()
+    count = len(vertex.inputs)
+    sign = sum(width_of(text, SIGN) for text, _ in vertex.pieces)
+    height = PORTS_APART * (count - 1) / 2
+    offsets = [PORTS_APART * port - height for port in range(count)]
+    if sign <= 2 * RADIUS - 8 and not vertex.options and count <= 3:
+        return RADIUS, RADIUS, tuple((-sqrt(RADIUS**2 - dy**2), dy) for dy in offsets)
+    half_width = max(sign, width_of(vertex.options, TEXT)) / 2 + 8
+    half_height = max(RADIUS + (3 if vertex.options else 0), height + 8)
+    return half_width, half_height, tuple((-half_width, dy) for dy in offsets)
