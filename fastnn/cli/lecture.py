@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
+from importlib import import_module
 from pathlib import Path
 
 from fastnn.cli.interrupts import held
@@ -39,6 +41,9 @@ def _show(name: str, folder: Path | None) -> None:
         from fastnn.lecture.page import Page
 
         module = topic(name)
+        if folder is not None:
+            with contextlib.suppress(ImportError):  # the page says so, where it is needed
+                import_module("fastnn.lecture.figure")
     title = f"{name}: {TOPICS[name]}"
     print(title)
     print("=" * len(title))

@@ -33,7 +33,12 @@ def chart(
             curves.
         log: whether equal factors take equal heights; values are then positive.
         width, height: of the field of marks, in characters.
+
+    Raises:
+        ValueError: there are more curves than marks.
     """
+    if len(curves) > len(_MARKS):
+        raise ValueError(f"a chart takes at most {len(_MARKS)} curves, got {len(curves)}")
 
     def scaled(y: Any) -> Any:
         return np.log(y) if log else y
@@ -48,7 +53,7 @@ def chart(
         # Every point of a long curve, and no gaps in a short one.
         positions = np.linspace(0, 1, max(len(y), width))
         points = np.interp(positions, np.linspace(0, 1, len(y)), y)
-        rows = np.rint((top - scaled(points)) / (top - bottom) * (height - 1))
+        rows = np.rint((top - scaled(points)) / ((top - bottom) or 1) * (height - 1))
         columns = np.rint(positions * (width - 1)).astype(int)
         inside = (rows >= 0) & (rows < height)
         field[rows[inside].astype(int), columns[inside]] = mark

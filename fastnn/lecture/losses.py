@@ -77,8 +77,8 @@ def show(page: Page) -> None:
     page.lines(
         [
             f"hinge    {hinge(scores, RIGHT):.2f}, the sum of the margins",
-            f"softmax  {loss:.2f}, -log({p[RIGHT]:.3f}); to the base 10, as the lecture has it, "
-            f"{loss / np.log(10):.3f}",
+            f"softmax  {loss:.2f}, -log({p[RIGHT]:.3f}), natural",
+            f"         {loss / np.log(10):.3f}, as the lecture prints it, to the base 10",
         ]
     )
 

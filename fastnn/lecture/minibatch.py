@@ -24,8 +24,8 @@ Array: TypeAlias = npt.NDArray[Any]
 
 EPOCHS, LEARNING_RATE = 5, 0.1
 BATCH_SIZE = 32
-DRAWS = 200
-SIZES = (1438, 512, 128, 32, 8)
+DRAWN, DRAWS = (512, 128, 32, 8), 200
+SIZES = (1438, 512, 128, 32)
 
 
 class Curves(NamedTuple):
@@ -46,7 +46,8 @@ def train(size: int) -> Curves:
     Ws = weights(64, 100, 10)
 
     def of_all_samples() -> float:
-        value: float = loss(X, y, *(W.data for W in Ws)).item()
+        with fastnn.no_grad():
+            value: float = loss(X, y, *Ws).item()
         return value
 
     batch, full = [], []
@@ -59,12 +60,13 @@ def train(size: int) -> Curves:
 def noise(size: int, draws: int = DRAWS) -> tuple[float, float]:
     """Mean and standard deviation of the loss of random mini-batches, at the initial weights."""
     X, y = training_images()
-    Ws = [W.data for W in weights(64, 100, 10)]
+    Ws = weights(64, 100, 10)
     rng = np.random.default_rng(1)
     losses = []
-    for _ in range(draws):
-        chosen = rng.integers(0, len(X), size)
-        losses.append(loss(X[chosen], y[chosen], *Ws).item())
+    with fastnn.no_grad():
+        for _ in range(draws):
+            chosen = rng.integers(0, len(X), size)
+            losses.append(loss(X[chosen], y[chosen], *Ws).item())
     return float(np.mean(losses)), float(np.std(losses))
 
 
@@ -76,16 +78,15 @@ def show(page: Page) -> None:
         a random mini-batch at the initial weights, over {DRAWS} draws:
         """
     )
-    sizes = SIZES[1:]
-    noises = [noise(size) for size in sizes]
+    noises = [noise(size) for size in DRAWN]
     page.table(
         {
-            "batch size": [f"{size}" for size in sizes],
+            "batch size": [f"{size}" for size in DRAWN],
             "mean loss": [f"{mean:.3f}" for mean, _ in noises],
             "deviation": [f"{deviation:.3f}" for _, deviation in noises],
             "deviation x root of the size": [
                 f"{deviation * size**0.5:.2f}"
-                for size, (_, deviation) in zip(sizes, noises, strict=True)
+                for size, (_, deviation) in zip(DRAWN, noises, strict=True)
             ],
         }
     )
@@ -93,7 +94,7 @@ def show(page: Page) -> None:
     runs = {size: train(size) for size in SIZES}
     page.table(
         {
-            "batch size": ["1438, all", *(f"{size}" for size in sizes)],
+            "batch size": ["all 1438", *(f"{size}" for size in SIZES[1:])],
             "steps": [f"{len(run.batch)}" for run in runs.values()],
             "loss of all samples": [f"{run.full[-1]:.3f}" for run in runs.values()],
         }

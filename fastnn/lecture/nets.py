@@ -113,6 +113,8 @@ def show(page: Page) -> None:
         axes = figure.add_subplot()
         for name, each in trained.items():
             axes.plot(range(1, EPOCHS + 1), each.losses, label=f"{name}, test {each.test:.1%}")
-        axes.set(xlabel="epoch", ylabel="training loss", ylim=(0, None), xticks=range(0, EPOCHS + 1, 5))
+        axes.set(
+            xlabel="epoch", ylabel="training loss", ylim=(0, None), xticks=range(0, EPOCHS + 1, 5)
+        )
 
     page.picture("nets-training", paint)

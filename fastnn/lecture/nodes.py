@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn.backward import every_gradient
+from fastnn.drawing.labels import summary
 from fastnn.node import Node, nodes_of
 from fastnn.tensor import Tensor
 
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 
 
 def rows(result: Tensor, number: str = ".4g") -> list[Row]:
-    """The nodes behind result, arguments first; arrays are told by their shapes.
+    """The nodes behind result, arguments first; large arrays are told by their shapes.
 
     result is a single value that needs a gradient, and its graph has not been freed.
     A node that the user did not name is called #1, #2, ...
@@ -75,8 +76,8 @@ def _made_by(node: Node, names: dict[Node, str]) -> str:
 
 
 def _text(value: Any, number: str) -> str:
-    """A number, the shape of an array, or nothing for what is neither."""
+    """A number, a small array, the shape of a large one, or nothing for what is none."""
     if value is None or isinstance(value, (bool, tuple)):
         return ""
     array = np.asarray(value)
-    return format(float(array), number) if array.size == 1 else str(array.shape)
+    return format(float(array), number) if array.ndim == 0 else summary(array)

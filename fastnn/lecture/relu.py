@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 import fastnn
 from fastnn import Tensor
+from fastnn.drawing.labels import summary
 from fastnn.lecture.nodes import named
 from fastnn.lecture.page import Page
 
@@ -24,6 +25,12 @@ def relu(x: Any) -> Any:
     return np.maximum(0, x)
 
 
+def jacobian(x: Array) -> Array:
+    """All dy_i / dx_j, a matrix."""
+    matrix: Array = fastnn.jacobian(relu)(x)
+    return matrix
+
+
 def masked(dy: Array, x: Array) -> Array:
     """The gradient by x, from dy, that by y: what is 0 for x < 0 passes nothing on."""
     dx: Array = dy * (x > 0)
@@ -32,8 +39,7 @@ def masked(dy: Array, x: Array) -> Array:
 
 def by_jacobian(dy: Array, x: Array) -> Array:
     """The same as the chain rule has it: dy times the matrix of all dy_i / dx_j."""
-    jacobian: Array = fastnn.jacobian(relu)(x)
-    return dy @ jacobian
+    return dy @ jacobian(x)
 
 
 def by_backward(dy: Array, x: Array) -> Array:
@@ -61,15 +67,15 @@ def entries(n: int) -> int:
 
 def show(page: Page) -> None:
     """Print the small Jacobian, and count the large ones."""
-    page.say(f"The Jacobian of y = max(0, x) at x = {X.astype(int)}, explicitly:")
-    columns = fastnn.jacobian(relu)(X).T
+    page.say(f"The Jacobian of y = max(0, x) at x = {summary(X)}, explicitly:")
+    columns = jacobian(X).T
     page.table(
         {
             "": [f"dy[{i}]/" for i in range(len(X))],
             **{f"dx[{j}]": [f"{d:g}" for d in column] for j, column in enumerate(columns)},
         }
     )
-    page.say(f"Where the gradient by y is {DY.astype(int)}, the gradient by x is, three ways:")
+    page.say(f"Where the gradient by y is {summary(DY)}, the gradient by x is, three ways:")
     page.table(
         {
             "": ["dy times the Jacobian", "dy * (x > 0)", "backward()"],
