@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastnn.drawing import labels
+from fastnn.drawing.signs import sign_of
+from fastnn.drawing.text import clean
 from fastnn.node import Node
+
+_LONGEST_NOTE = 200
 
 
 @dataclass
@@ -41,22 +46,42 @@ class Vertex:
         return bool(self.pieces)
 
 
-def vertices_of(root: Node, gradients: dict[Node, Any], with_values: bool) -> list[Vertex]:
-    """What is drawn of all that root was made of: each after its inputs, root last.
-
-    Args:
-        gradients: by the nodes that have one.
-        with_values: whether values are written.
+def in_reading_order(root: Node) -> list[Node]:
+    """Every node that root was made of, each after its arguments, those in their order.
 
     Raises:
         RuntimeError: ``backward()`` has freed a part of the graph.
     """
+    ordered: list[Node] = []
+    seen: set[Node] = set()
+    waiting = [(root, False)]
+    while waiting:
+        node, is_left = waiting.pop()
+        if is_left:
+            ordered.append(node)
+        elif node not in seen:
+            seen.add(node)
+            waiting.append((node, True))
+            waiting += [(a, False) for a in reversed(node.arguments()) if type(a) is Node]
+    return ordered
+
+
+def vertices_of(
+    nodes: Sequence[Node], gradients: dict[Node, Any], with_values: bool
+) -> list[Vertex]:
+    """What is drawn of these nodes: each after its inputs, among them the constants.
+
+    Args:
+        nodes: each after its arguments.
+        gradients: of the nodes that have one.
+        with_values: whether values are written.
+    """
     vertices: list[Vertex] = []
     places: dict[int, int] = {}  # by the identity of nodes, and of arrays that they hold
-    for node in _in_reading_order(root):
+    for node in nodes:
         vertex = Vertex(name=labels.name(node.name or ""), note=_note(node))
         if node.op is not None:
-            sign = labels.sign_of(node.op, node.arguments())
+            sign = sign_of(node.op, node.arguments())
             inputs = []
             for operand in sign.operands:
                 place = places.get(id(operand))
@@ -73,22 +98,6 @@ def vertices_of(root: Node, gradients: dict[Node, Any], with_values: bool) -> li
         places[id(node)] = len(vertices)
         vertices.append(vertex)
     return vertices
-
-
-def _in_reading_order(root: Node) -> list[Node]:
-    """Every node that root was made of, each after its arguments, those in their order."""
-    ordered: list[Node] = []
-    seen: set[Node] = set()
-    waiting = [(root, False)]
-    while waiting:
-        node, is_left = waiting.pop()
-        if is_left:
-            ordered.append(node)
-        elif node not in seen:
-            seen.add(node)
-            waiting.append((node, True))
-            waiting += [(a, False) for a in reversed(node.arguments()) if type(a) is Node]
-    return ordered
 
 
 def _write(vertex: Vertex, value: Any, gradient: Any, with_values: bool) -> None:
@@ -108,12 +117,13 @@ def _constant(value: Any) -> Vertex:
 
 
 def _note(node: Node) -> str:
-    made = f"{node.op.name}: " if node.op is not None else ""
-    called = f"{node.name}, " if node.name else ""
-    return f"{made}{called}{_described(node.data)}"
+    parts = [node.op.name] if node.op is not None else []
+    if node.name:
+        parts.append(node.name)
+    return clean(", ".join([*parts, _described(node.data)]), _LONGEST_NOTE)
 
 
 def _described(value: Any) -> str:
     if not hasattr(value, "dtype"):
         return f"constant {value!r}"
-    return f"{value.dtype} of shape {value.shape}"
+    return f"{value.dtype}, shape {value.shape}"

@@ -10,7 +10,7 @@ from typing import Any
 from fastnn.backward import every_gradient
 from fastnn.checks import whole
 from fastnn.drawing.dot import dot_of
-from fastnn.drawing.graph import Vertex, vertices_of
+from fastnn.drawing.graph import Vertex, in_reading_order, vertices_of
 from fastnn.drawing.svg import svg_of
 from fastnn.tensor import Tensor
 
@@ -44,7 +44,7 @@ def draw(
             single number, and for no gradients if it is not.
         gradients: whether gradients are computed and shown.
         values: whether values are shown.
-        max_nodes: how many ops, inputs and constants a drawing may have.
+        max_nodes: how many nodes, ops and inputs, the graph may have.
         width: about how wide a drawing may get, in pixels, before it is continued in
             another row below.
 
@@ -55,8 +55,8 @@ def draw(
         TypeError: tensor is no Tensor, or (for the gradients) an op has no derivative.
         RuntimeError: ``backward()`` has freed a part of the graph, or (for the gradients)
             a value that a derivative needs was changed in place.
-        ValueError: there are more than max_nodes, grad has not the shape of the tensor, or
-            is given for a drawing without gradients.
+        ValueError: the graph has more than max_nodes, or grad has not the shape of the
+            tensor, or is given for a drawing without gradients.
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor wants a fastnn.Tensor, got {type(tensor).__name__}")
@@ -66,23 +66,22 @@ def draw(
     if grad is not None and not (gradients and root.requires_grad):
         why = "gradients=False" if root.requires_grad else "a tensor that needs no gradient"
         raise ValueError(f"grad is given with {why}: nothing would show it")
-    found: dict[Any, Any] = {}
     try:
-        if gradients and root.requires_grad and (grad is not None or root.data.size == 1):
-            found = every_gradient(root, tensor._seed(grad, False))
-        vertices = vertices_of(root, found, values)
-    except RuntimeError as error:
-        if "freed" not in str(error):
-            raise
+        nodes = in_reading_order(root)
+    except RuntimeError:
         raise RuntimeError(
             "the graph of this tensor was freed by backward(): draw it before, or call "
             "backward(retain_graph=True)"
         ) from None
-    if len(vertices) > max_nodes:
+    if len(nodes) > max_nodes:
         raise ValueError(
-            f"the graph has {len(vertices)} nodes, more than max_nodes={max_nodes}: draw a "
-            "part of it, such as one step or one layer, or raise max_nodes="
+            f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: draw a part "
+            "of it, such as one step or one layer, or raise max_nodes="
         )
+    found: dict[Any, Any] = {}
+    if gradients and root.requires_grad and (grad is not None or root.data.size == 1):
+        found = every_gradient(root, tensor._seed(grad, create_graph=False))
+    vertices = vertices_of(nodes, found, values)
     return Drawing(vertices, width)
 
 

@@ -16,6 +16,8 @@ from fastnn.drawing.columns import Grid
 
 SEPARATION = 10.0
 
+Link = tuple[int, int, float]  # source, target, and how far below its anchor it arrives there
+
 
 def heights(grid: Grid, row: range, ports: Callable[[int, int], float]) -> dict[int, float]:
     """The y of each item's anchor in these columns, the top edge of the highest at 0.
@@ -48,9 +50,6 @@ def heights(grid: Grid, row: range, ports: Callable[[int, int], float]) -> dict[
     return _balanced(layouts, half)
 
 
-Link = tuple[int, int, float]
-
-
 def _to_align(links: list[Link], lanes: set[int]) -> list[Link]:
     """The links without branches of a lane that goes on: the lane is to be straight."""
     going_on = {source for source, target, _ in links if source in lanes and target in lanes}
@@ -76,14 +75,17 @@ class _Alignment:
         conflicts = set()
         for each in links:
             conflicts |= _conflicts(each, self.place, lanes)
-        pairs = list(zip(columns, columns[1:], links, strict=False))
-        for left, right, each in pairs if rightwards else reversed(pairs):
-            self._align(right if rightwards else left, each, conflicts, rightwards)
+        if rightwards:
+            for column, each in zip(columns[1:], links, strict=True):
+                self._align(column, each, conflicts, rightwards)
+        else:
+            for column, each in zip(columns[-2::-1], links[::-1], strict=True):
+                self._align(column, each, conflicts, rightwards)
 
     def _align(
         self, column: list[int], links: list[Link], conflicts: set[Link], rightwards: bool
     ) -> None:
-        """Join each item of a column to the middle one of its neighbours in the one before."""
+        """Join each item of a column to the middle one of its neighbours in the last column."""
         neighbours: dict[int, list[tuple[int, int, float, Link]]] = {item: [] for item in column}
         for link in links:
             source, target, dy = link

@@ -13,7 +13,8 @@ SIGN, TEXT = 14.0, 12.0  # sizes of the letters in circles, and elsewhere
 RADIUS = 17.0
 ARROW = 8.0
 PAD = 5.0
-LINE = 16.0  # from one line of text to the next
+SPACE = 0.32 * TEXT  # between a name and a value
+LINE, LINES = 20.0, 40.0  # the room for a line of text on a wire, and above and below it
 PORTS_APART = 11.0
 
 
@@ -39,29 +40,26 @@ def shape_of(vertex: Vertex, is_last: bool) -> Shape:
     """The shape of a vertex; the last one's wire ends in an arrow."""
     name = ""
     if vertex.is_op and vertex.name:
-        name = vertex.name
-        if vertex.value:
-            name += "\u00a0" if vertex.value.startswith("(") else "\u00a0=\u00a0"
-    above = name + vertex.value
+        is_equal = vertex.value and not vertex.value.startswith("(")
+        name = f"{vertex.name} =" if is_equal else vertex.name
+    above = f"{name} {vertex.value}" if name else vertex.value
     longest = max(width_of(above, TEXT), width_of(vertex.gradient, TEXT))
     wire = longest + 2 * PAD if longest else 2.0
     if is_last:
         wire = max(wire, 14.0) + ARROW
-    tall = LINE + 4 if above or vertex.gradient else 0.0
     half_width, half_height, ports = _body(vertex)
     left = half_width
-    if not vertex.is_op:
-        left = width_of(vertex.name, TEXT) + PAD if vertex.name else 0.0
-        tall = max(tall, LINE / 2 + 2)
-    caption = (width_of(vertex.name, TEXT) + PAD, LINE + 4) if vertex.name else (0.0, 0.0)
+    if not vertex.is_op and vertex.name:
+        left = width_of(vertex.name, TEXT) + PAD
+    tall = LINES if longest else LINE
     box = Box(
         left,
         half_width + wire,
-        2 * max(half_height, tall),
+        max(2 * half_height, tall),
         ports,
         vertex.is_symmetric,
         is_near=vertex.is_constant,
-        caption=(caption[0], 2 * caption[1]),
+        caption=(width_of(vertex.name, TEXT) + PAD, LINES) if vertex.name else (0.0, 0.0),
     )
     return Shape(name, half_width, half_height, wire, box)
 

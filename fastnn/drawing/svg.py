@@ -7,7 +7,7 @@ from html import escape
 
 from fastnn.drawing.graph import Vertex
 from fastnn.drawing.layout import Layout, Point, Step, arrange
-from fastnn.drawing.shapes import ARROW, PAD, SIGN, TEXT, Shape, shape_of
+from fastnn.drawing.shapes import ARROW, PAD, SIGN, SPACE, TEXT, Shape, shape_of
 from fastnn.drawing.text import FONT
 
 INK, GREEN, RED, GREY = "#1f2328", "#116329", "#cf222e", "#6e7781"
@@ -126,9 +126,9 @@ def _numbers(vertex: Vertex, shape: Shape, x: float, y: float) -> list[str]:
     """The value above the wire, with the name of an op's result, and the gradient below."""
     middle = x + shape.half_width + shape.wire / 2
     lines = []
-    above = [(shape.name, INK), (vertex.value, GREEN)]
-    if any(text for text, _ in above):
-        lines.append(_text(above, middle, y - PAD))
+    above = [each for each in ((shape.name, INK), (vertex.value, GREEN)) if each[0]]
+    if above:
+        lines.append(_text(above, middle, y - PAD, gap=True))
     if vertex.gradient:
         lines.append(_text(vertex.gradient, middle, y + 14.5, fill=RED))
     return lines
@@ -144,12 +144,17 @@ def _text(
     anchor: str = "middle",
     fill: str | None = None,
     size: float | None = None,
+    gap: bool = False,
 ) -> str:
-    """A line of text: all in one colour, or pieces with theirs."""
+    """A line of text: all in one colour, or pieces with theirs and perhaps gaps between."""
     if isinstance(text, str):
         content = escape(text)
     else:
-        content = "".join(_tag("tspan", escape(each), fill=colour) for each, colour in text if each)
+        # A space at an end of a piece would be lost in some viewers.
+        content = "".join(
+            _tag("tspan", escape(each), fill=colour, dx=SPACE if gap and number else None)
+            for number, (each, colour) in enumerate(text)
+        )
     return _tag("text", content, x=x, y=y, text_anchor=anchor, fill=fill, font_size=size)
 
 
