@@ -107,7 +107,9 @@ def show(page: Page) -> None:
             "test": [f"{each.test:.1%}" for each in results],
         }
     )
-    page.chart({name: each.losses for name, each in trained.items()}, x="epochs", low=0, height=10)
+    page.chart(
+        {name: each.losses for name, each in trained.items()}, x="epochs", log=True, height=11
+    )
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()

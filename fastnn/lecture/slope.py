@@ -58,8 +58,8 @@ def show(page: Page) -> None:
     )
     page.say(
         """
-        The error of the numerical derivative is about h/2 times the second derivative, and so
-        changes its sign with it; from both sides, (f(x + h) - f(x - h)) / 2h, it is about h^2.
+        The error of the numerical derivative is about h/2 times the second derivative, and
+        changes its sign with it. From both sides, (f(x + h) - f(x - h)) / 2h, it is only 2x h^2.
         """
     )
     x = np.linspace(-2, 2, 200)
