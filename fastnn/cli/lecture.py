@@ -13,6 +13,11 @@ from fastnn.cli.usage import UsageError
 from fastnn.lecture import TOPICS, topic
 
 
+_HINT = """
+fastnn lecture TOPIC shows one of them, or all; --save FOLDER writes its drawings, and
+--code prints its Python code."""
+
+
 def run(args: argparse.Namespace) -> int:
     """Show what ``args`` ask for and return the exit status."""
     if args.topic is None:
@@ -20,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("which topic? Name one, or all")
         for name, title in TOPICS.items():
             print(f"{name:<11}{title}")
+        print(_HINT)
         return 0
     names = list(TOPICS) if args.topic == "all" else [args.topic]
     if args.code:

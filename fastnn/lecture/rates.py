@@ -70,7 +70,7 @@ def show(page: Page) -> None:
     )
     page.lines(
         [
-            "too high  every step overshoots by more than it corrects: the loss grows without end",
+            "too high  steps overshoot by more than they correct: the loss grows without end",
             "high      falls fast, then stays high: W bounces between the walls of the valley",
             "low       falls all the time, but slowly",
             "good      falls fast, and goes on falling",

@@ -47,6 +47,9 @@ def shown(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def test_the_list_names_every_topic(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys).splitlines()
+    assert lines[len(TOPICS)] == ""
+    assert "--save FOLDER" in lines[len(TOPICS) + 1]
+    lines = lines[: len(TOPICS)]
     assert [line.split()[0] for line in lines] == list(TOPICS)
     for line, title in zip(lines, TOPICS.values(), strict=True):
         assert line.endswith(f" {title}")
