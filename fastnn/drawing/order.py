@@ -8,15 +8,15 @@ where that helps (Gansner and others, A technique for drawing directed graphs, 1
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from random import Random
 
 from fastnn.drawing.columns import Grid
 
-_SWEEPS, _PATIENCE = 24, 4
+_SWEEPS, _PATIENCE, _EXCHANGES = 24, 4, 8
 # So many starts from a random order, for a grid of few items; fewer for many.
-_STARTS, _ITEMS = 12, 2000
+_STARTS, _ITEMS = 8, 1000
 
 Columns = list[list[int]]
 
@@ -88,37 +88,39 @@ class _Order:
             self._number(column)
 
     def _wanted(self, item: int, rightwards: bool) -> float:
-        if rightwards:
-            places = [float(self.place[source]) for source, _ in self.items[item].sources]
-        else:
-            places = [self._arrival(target, port) for target, port in self.items[item].targets]
+        places = self._sources(item) if rightwards else self._targets(item)
         return sum(places) / len(places) if places else float(self.place[item])
+
+    def _sources(self, item: int) -> list[float]:
+        return [float(self.place[source]) for source, _ in self.items[item].sources]
+
+    def _targets(self, item: int) -> list[float]:
+        return [self._arrival(target, port) for target, port in self.items[item].targets]
 
     def exchange(self) -> None:
         """Exchange neighbours as long as that leaves fewer crossings."""
-        improved, rounds = True, 0
-        while improved and rounds < 8:
-            improved = False
-            rounds += 1
-            for column in self.columns:
-                for i in range(len(column) - 1):
-                    upper, lower = column[i], column[i + 1]
-                    if self._crossed(upper, lower) > self._crossed(lower, upper):
-                        column[i], column[i + 1] = lower, upper
-                        self.place[upper], self.place[lower] = i + 1, i
-                        improved = True
+        for _ in range(_EXCHANGES):
+            if not sum(self._exchange(column) for column in self.columns):
+                break
 
-    def _crossed(self, upper: int, lower: int) -> int:
-        """How many connections of two neighbours cross when they stand in this order."""
-        count = 0
-        above, below = self.items[upper], self.items[lower]
-        ends = sorted(self._arrival(target, port) for target, port in below.targets)
-        for target, port in above.targets:
-            count += _smaller(ends, self._arrival(target, port))
-        starts = sorted(self.place[source] for source, _ in below.sources)
-        for source, _ in above.sources:
-            count += _smaller(starts, self.place[source])
-        return count
+    def _exchange(self, column: list[int]) -> bool:
+        """One pass over a column; whether it exchanged anything."""
+        sources = {item: sorted(self._sources(item)) for item in column}
+        targets = {item: sorted(self._targets(item)) for item in column}
+        improved = False
+        for i in range(len(column) - 1):
+            upper, lower = column[i], column[i + 1]
+            now = _inversions(sources[upper], sources[lower])
+            now += _inversions(targets[upper], targets[lower])
+            if not now:
+                continue
+            then = _inversions(sources[lower], sources[upper])
+            then += _inversions(targets[lower], targets[upper])
+            if then < now:
+                column[i], column[i + 1] = lower, upper
+                improved = True
+        self._number(column)
+        return improved
 
     def crossings(self) -> int:
         """How many pairs of connections cross."""
@@ -126,17 +128,15 @@ class _Order:
         for column in self.columns:
             seen: list[float] = []
             for item in column:
-                ends = sorted(self._arrival(*target) for target in self.items[item].targets)
+                ends = sorted(self._targets(item))
                 total += sum(len(seen) - bisect_right(seen, end) for end in ends)
                 for end in ends:
                     insort(seen, end)
         return total
 
 
-def _smaller(ordered: Sequence[float], value: float) -> int:
-    count = 0
-    for each in ordered:
-        if each >= value:
-            break
-        count += 1
-    return count
+def _inversions(upper: Sequence[float], lower: Sequence[float]) -> int:
+    """How many pairs of an upper and a lower place, both sorted, are in the wrong order."""
+    if not upper or not lower or upper[-1] <= lower[0]:
+        return 0
+    return sum(bisect_left(lower, each) for each in upper)
