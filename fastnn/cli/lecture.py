@@ -12,7 +12,6 @@ from fastnn.cli.interrupts import held
 from fastnn.cli.usage import UsageError
 from fastnn.lecture import TOPICS, topic
 
-
 _HINT = """
 fastnn lecture TOPIC shows one of them, or all; --save FOLDER writes its drawings, and
 --code prints its Python code."""
