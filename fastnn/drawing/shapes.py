@@ -10,7 +10,7 @@ from fastnn.drawing.graph import Vertex
 from fastnn.drawing.text import width_of
 
 SIGN, TEXT = 14.0, 12.0  # sizes of the letters in circles, and elsewhere
-RADIUS = 17.0
+RADIUS = 18.0
 ARROW = 8.0
 PAD = 5.0
 SPACE = 0.32 * TEXT  # between a name and a value
@@ -66,7 +66,7 @@ def _body(vertex: Vertex) -> tuple[float, float, tuple[tuple[float, float], ...]
     sign = sum(width_of(text, SIGN) for text, _ in vertex.pieces)
     height = PORTS_APART * (count - 1) / 2
     offsets = [PORTS_APART * port - height for port in range(count)]
-    if sign <= 2 * RADIUS - 3 and not vertex.options and count <= 3:
+    if sign <= 2 * RADIUS - 5 and not vertex.options and count <= 3:
         return RADIUS, RADIUS, tuple((-sqrt(RADIUS**2 - dy**2), dy) for dy in offsets)
     half_width = max(sign, width_of(vertex.options, TEXT)) / 2 + 8
     half_height = max(RADIUS + (3 if vertex.options else 0), height + 8)
