@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.node import Node
-from fastnn.ops.op import Op, sum_to
+from fastnn.ops.op import RESULT, Op, sum_to
 
 
 def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = False) -> None:
@@ -104,7 +104,7 @@ def _parts(
     """The gradients by these parents, from the node's own."""
     args = node.arguments()
     if Node.last_overwrite > node.serial:
-        _refuse_overwritten(node, op, args)
+        _refuse_overwritten(node, op, args, parents)
     y: Any
     if create_graph:
         from fastnn.tensor import handle  # which imports this module
@@ -129,18 +129,20 @@ def _parts(
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
         if part.dtype is not data.dtype:
-            part = part.astype(data.dtype, copy=False)
+            part = part.astype(data.dtype)
         yield part
 
 
-def _refuse_overwritten(node: Node, op: Op, args: tuple[Any, ...]) -> None:
-    for position in op.reads:
-        if position < len(args):
-            argument = args[position]
-            if type(argument) is Node and argument.version[0] > node.serial:
-                raise _overwritten(op, f"its argument {position}", argument.data)
-    if op.reads_result and node.version[0] > node.serial:
-        raise _overwritten(op, "its result", node.data)
+def _refuse_overwritten(
+    node: Node, op: Op, args: tuple[Any, ...], parents: list[tuple[int, Node]]
+) -> None:
+    for position, _ in parents:
+        if node.version[0] > node.serial and op.reads(position, RESULT):
+            raise _overwritten(op, "its result", node.data)
+        for other, argument in enumerate(args):
+            changed = type(argument) is Node and argument.version[0] > node.serial
+            if changed and op.reads(position, other):
+                raise _overwritten(op, f"its argument {other}", argument.data)
 
 
 def _overwritten(op: Op, what: str, value: Any) -> RuntimeError:

@@ -106,7 +106,7 @@ class Operators:
         return self.__fastnn_op__(ops.negative, (self,))
 
     def __pos__(self) -> Any:
-        return self
+        return self.__fastnn_op__(ops.positive, (self,))
 
     def __abs__(self) -> Any:
         return self.__fastnn_op__(ops.absolute, (self,))
@@ -183,7 +183,7 @@ class Operators:
 
     def flatten(self) -> Any:
         """As ``numpy.ndarray.flatten``, in C order: a copy."""
-        return self.copy().ravel()
+        return self.ravel().copy()
 
     def transpose(self, *axes: Any) -> Any:
         """As ``numpy.ndarray.transpose``."""
@@ -230,25 +230,25 @@ class Operators:
 
     # --- what has no gradient: plain values ---------------------------------------------
 
-    def argmax(self, axis: int | None = None) -> Any:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.argmax``: plain indices."""
-        return plain(self).argmax(axis)
+        return plain(self).argmax(axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None) -> Any:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.argmin``: plain indices."""
-        return plain(self).argmin(axis)
+        return plain(self).argmin(axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1) -> Any:
+    def argsort(self, axis: int | None = -1, kind: Any = None) -> Any:
         """As ``numpy.argsort``: plain indices."""
-        return plain(self).argsort(axis)
+        return plain(self).argsort(axis, kind)
 
-    def all(self, axis: Any = None) -> Any:
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.all``: plain truth."""
-        return plain(self).all(axis)
+        return plain(self).all(axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None) -> Any:
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.any``: plain truth."""
-        return plain(self).any(axis)
+        return plain(self).any(axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
         """As ``numpy.nonzero``: plain indices."""

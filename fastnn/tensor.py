@@ -19,7 +19,7 @@ from fastnn import ops
 from fastnn.backward import propagate
 from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op
+from fastnn.ops.op import FUNCTIONS, Op, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -229,6 +229,17 @@ class Tensor(Operators):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[row] for row in range(len(self._node.data)))
 
+    def __format__(self, spec: str) -> str:
+        """A tensor without axes as its number: ``f"{loss:.3f}"``."""
+        if not spec:
+            return str(self)
+        if self.ndim:
+            raise TypeError(
+                f"the format {spec!r} wants a tensor of a single value, got shape {self.shape}: "
+                "use .item() of one, or .detach().numpy()"
+            )
+        return format(self.item(), spec)
+
     def __repr__(self) -> str:
         data = self._node.data
         values = np.array2string(data, separator=", ", prefix="Tensor(")
@@ -297,11 +308,14 @@ class Tensor(Operators):
     def __setitem__(self, index: Any, value: Any) -> None:
         """A new version of this tensor: what was computed from the old one stays as it is."""
         self._refuse_assignment("t[i] = v", "t.data[i] = v")
+        if isinstance(value, Tensor) and value.requires_grad and self.dtype.kind != "f":
+            raise TypeError(
+                f"`t[i] = v` would cut v, which needs a gradient, down to {self.dtype}: make t "
+                "of floats, or assign v.detach()"
+            )
         self._become(record(ops.setitem, (self, ops.plain_index(index), value)))
 
     def _become(self, version: Tensor) -> None:
-        if version.dtype is not self.dtype:
-            version = version.astype(self.dtype)
         self._node = version._node
 
     def _refuse_assignment(self, symbol: str, instead: str) -> None:
@@ -341,15 +355,15 @@ class Tensor(Operators):
                 return ufunc(*_values(inputs))
         if "out" in kwargs or (method == "at" and inputs[0] is not self):
             raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Tensor's values into an array without a "
+                f"{_name_of_ufunc(ufunc)} cannot write a Tensor's values into an array without a "
                 "graph, such as out=: instead of `z += t` write `z = z + t`"
             )
         answer = ops.METHODS.get((ufunc, method))
         if answer is not None:
             return answer(*inputs, **kwargs)
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        name = _name_of_ufunc(ufunc) + ("" if method == "__call__" else f".{method}")
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
-        raise _unsupported(f"np.{name}{options}")
+        raise _unsupported(name + options)
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
@@ -358,17 +372,28 @@ class Tensor(Operators):
         if answer is not None:
             return answer(*args, **kwargs)
         if func in PLAIN_FUNCTIONS:
-            plain = dict(zip(kwargs, _values(kwargs.values()), strict=True))
-            return func(*_values(args), **plain)
-        module = func.__module__.replace("numpy", "np", 1)
-        raise _unsupported(f"{module}.{func.__name__}")
+            return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
+        raise _unsupported(name_of(func))
 
 
 _SEQUENCES = frozenset({list, tuple})
 
 
 def _values(args: Iterable[Any]) -> list[Any]:
-    return [a.data if isinstance(a, Tensor) else a for a in args]
+    return [_value(each) for each in args]
+
+
+def _value(argument: Any) -> Any:
+    """The plain value of an argument, also of lists and tuples of Tensors."""
+    if isinstance(argument, Tensor):
+        return argument.data
+    return type(argument)(_values(argument)) if type(argument) in _SEQUENCES else argument
+
+
+def _name_of_ufunc(ufunc: np.ufunc) -> str:
+    """What users call it: not every ufunc is NumPy's."""
+    name = ufunc.__name__
+    return f"np.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
 def _unsupported(name: str) -> TypeError:
@@ -431,8 +456,10 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     else:
         y, saved = op.saving(*values)
     # Most NumPy functions return a scalar, not an array, for a result without axes.
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
+    if type(y) is not np.ndarray or (y.dtype is not _FLOAT32 and y.dtype is not _FLOAT64):
+        y = _array_of_reals(op, y)
+        # What is no float does not change with its arguments, but by jumps.
+        needs_grad = needs_grad and y.dtype.kind == "f"
     node = Node(y, needs_grad)
     if needs_grad:
         node.op = op
@@ -444,3 +471,20 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
                 node.shares_with(argument)
                 break
     return handle(node)
+
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def _array_of_reals(op: Op, y: Any) -> Array:
+    """What an op returned, as an array.
+
+    Raises:
+        TypeError: it is masked, or does not hold real numbers.
+    """
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError(f"{op.name} wants plain arrays, got a masked array: fill it first")
+    array = np.asarray(y)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{op.name} of these arguments gives {array.dtype}, not real numbers")
+    return array

@@ -194,11 +194,11 @@ def test_functions_without_a_gradient_give_plain_values() -> None:
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda t: np.spacing(t), r"np\.spacing "),
+        (lambda t: np.gcd(t, 1), r"np\.gcd "),
         (lambda t: np.subtract.reduce(t), r"np\.subtract\.reduce"),
         (lambda t: np.add.reduce(t, dtype=np.float32), r"reduce\(\).*dtype"),
         (lambda t: np.exp(t, where=[True, False]), r"np\.exp with where="),
-        (lambda t: np.convolve(t, t), r"np\.convolve"),
+        (lambda t: np.unique(t), r"np\.unique"),
         (lambda t: np.linalg.qr(np.outer(t, t)), r"np\.linalg\.qr"),
         (lambda t: np.fft.fft(t), r"np\.fft\.fft"),
         (lambda t: np.sum(t, dtype=np.float32), r"np\.sum\(\).*dtype"),
