@@ -298,7 +298,10 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        seed = grad if isinstance(grad, Tensor) else np.asarray(grad, data.dtype)
+        if isinstance(grad, Tensor):
+            seed: Any = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
+        else:
+            seed = np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
             raise ValueError(f"grad wants the tensor's shape {data.shape}, got {seed.shape}")
         return seed

@@ -11,6 +11,7 @@ from fastnn.ops.elementwise import multiply
 from fastnn.ops.indexing import scatter
 from fastnn.ops.op import Function, Op, as_array, implements, newer
 from fastnn.ops.products import matmul
+from fastnn.ops.shapes import axes_of
 
 
 @implements(np.tensordot, np.linalg.tensordot)
@@ -18,10 +19,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """As ``numpy.tensordot``: one matrix multiply."""
     a, b = as_array(a), as_array(b)
     if np.ndim(axes) == 0:
-        over_a, over_b = list(range(a.ndim - axes, a.ndim)), list(range(axes))
-    else:
-        over_a, over_b = ([int(i) for i in np.atleast_1d(each)] for each in axes)
-    over_a, over_b = [i % a.ndim for i in over_a], [i % b.ndim for i in over_b]
+        axes = range(-axes, 0), range(axes)
+    over_a, over_b = (
+        [*axes_of(tuple(int(i) for i in np.atleast_1d(each)), array.ndim)]
+        for each, array in zip(axes, (a, b), strict=True)
+    )
     lengths = [a.shape[i] for i in over_a]
     if lengths != [b.shape[i] for i in over_b]:
         raise ValueError(
@@ -61,10 +63,18 @@ def inner(a: Any, b: Any, /) -> Any:
     return tensordot(a, b, (-1, -1))
 
 
-@implements(np.outer, np.linalg.outer)
+@implements(np.outer)
 def outer(a: Any, b: Any) -> Any:
     """As ``numpy.outer``."""
     return multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1)))
+
+
+@implements(np.linalg.outer)
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """As ``numpy.linalg.outer``."""
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(f"outer wants two rows, got {np.shape(x1)} and {np.shape(x2)}")
+    return outer(x1, x2)
 
 
 @implements(np.vdot)

@@ -161,6 +161,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As ``numpy.delete``."""
     if axis is None:
         arr, axis = np.reshape(arr, -1), 0
+    axis = normalize_axis_index(axis, arr.ndim)
     return take(arr, np.delete(np.arange(arr.shape[axis]), plain(obj)), axis)
 
 

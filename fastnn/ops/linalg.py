@@ -157,6 +157,8 @@ def matrix_power(a: Any, n: int) -> Any:
 def multi_dot(arrays: Any) -> Any:
     """As ``numpy.linalg.multi_dot``: multiplied in the cheapest order."""
     arrays = [as_array(each) for each in arrays]
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot wants 2 or more arrays, got {len(arrays)}")
     # Of the matrices' lengths, where a vector in front is a row, and one behind a column.
     lengths = [1 if arrays[0].ndim == 1 else arrays[0].shape[0]]
     lengths += [1 if each.ndim == 1 and each is arrays[-1] else each.shape[-1] for each in arrays]

@@ -14,9 +14,10 @@ _KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 def _matmul(a: Any, b: Any) -> Any:
     """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
-    dtype = a.dtype
-    if dtype == b.dtype and dtype in _KERNEL_DTYPES and a.ndim == 2 == b.ndim:
-        return k.matmul(a, b)
+    if type(a) is type(b) is np.ndarray and a.ndim == 2 == b.ndim:
+        dtype = a.dtype
+        if dtype == b.dtype and dtype in _KERNEL_DTYPES:
+            return k.matmul(a, b)
     return np.matmul(a, b)
 
 
