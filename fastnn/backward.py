@@ -24,7 +24,8 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
     Raises:
         RuntimeError: an earlier call has freed a part of the graph, or a value that a
             derivative needs was overwritten.
-        TypeError: an argument that needs a gradient has no derivative.
+        TypeError: an argument that needs a gradient has no derivative, or a backward
+            returned what is no real numbers.
         ValueError: a backward returned a gradient of the wrong shape.
     """
     leaves = [
@@ -129,6 +130,10 @@ def _parts(
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
         if part.dtype is not data.dtype:
+            if not np.can_cast(part.dtype, data.dtype, "same_kind"):
+                raise TypeError(
+                    f"the backward of {op.name} wants a gradient of {data.dtype}, got {part.dtype}"
+                )
             part = part.astype(data.dtype)
         yield part
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import ops
-from fastnn.ops import arrangement, contractions, indexing, shapes
+from fastnn.ops import indexing, shapes
 from fastnn.ops.op import Op, plain
 
 
@@ -154,7 +154,8 @@ class Operators:
 
     def dot(self, other: Any) -> Any:
         """As ``numpy.dot``."""
-        return contractions.dot(self, other)
+        tensor: Any = self
+        return np.dot(tensor, other)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """As ``numpy.trace``."""
@@ -211,7 +212,8 @@ class Operators:
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """As ``numpy.repeat``."""
-        return arrangement.repeat(self, repeats, axis)
+        tensor: Any = self
+        return np.repeat(tensor, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Any:
         """As ``numpy.take``."""

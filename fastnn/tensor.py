@@ -7,9 +7,11 @@ handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new no
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,27 +36,71 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-@contextmanager
-def _recording(wanted: bool) -> Iterator[None]:
-    before = _mode.recording
-    _mode.recording = wanted
-    try:
-        yield
-    finally:
-        _mode.recording = before
+class _Recording(ContextDecorator):
+    """A context, and a decorator, in which ops are recorded or not."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self._wanted
+
+    def __exit__(self, *_: object) -> None:
+        _mode.recording = self._before.pop()
+
+    def __call__(self, function: Any) -> Any:
+        if inspect.isgeneratorfunction(function):
+            return _step_by_step(function, self._wanted)
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> _Recording:
+        return _Recording(self._wanted)  # each call its own: functions recur, and threads share
 
 
-def no_grad() -> Any:
+def _step_by_step(function: Any, wanted: bool) -> Any:
+    """A generator function whose body alone runs in the mode, not those who take its values."""
+
+    @wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        step = partial(next, inner)
+        while True:
+            with _Recording(wanted):
+                try:
+                    value = step()
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                step = partial(inner.send, (yield value))
+            except GeneratorExit:
+                with _Recording(wanted):
+                    inner.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  # the generator's own to handle
+                step = partial(inner.throw, error)
+
+    return generator
+
+
+def is_recording() -> bool:
+    """Whether ops build the graph in this thread."""
+    return _mode.recording
+
+
+def no_grad() -> _Recording:
     """Build no graph in this thread: a context manager, and a decorator.
 
-    Tensors computed inside need no gradient and keep nothing alive.
+    Tensors computed inside need no gradient and keep nothing alive.  A generator function
+    that is decorated builds no graph; those who take its values may.
     """
-    return _recording(False)
+    return _Recording(False)
 
 
-def enable_grad() -> Any:
+def enable_grad() -> _Recording:
     """Build the graph in this thread, also inside ``no_grad``; as :func:`no_grad`."""
-    return _recording(True)
+    return _Recording(True)
 
 
 class Tensor(Operators):
@@ -283,7 +329,7 @@ class Tensor(Operators):
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
         retain = create_graph if retain_graph is None else retain_graph
-        with _recording(create_graph):
+        with _Recording(create_graph):
             seed = self._seed(grad, create_graph)
             propagate(self._node, seed, retain, create_graph)
 
@@ -298,8 +344,8 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        if isinstance(grad, Tensor):
-            seed: Any = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
+        if hasattr(type(grad), "__fastnn_op__"):
+            seed = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
         else:
             seed = np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
@@ -363,7 +409,7 @@ class Tensor(Operators):
             )
         answer = ops.METHODS.get((ufunc, method))
         if answer is not None:
-            return answer(*inputs, **kwargs)
+            return _no_view_of_nobody(answer(*inputs, **kwargs), inputs)
         name = _name_of_ufunc(ufunc) + ("" if method == "__call__" else f".{method}")
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
         raise _unsupported(name + options)
@@ -373,7 +419,7 @@ class Tensor(Operators):
     ) -> Any:
         answer = FUNCTIONS.get(func)
         if answer is not None:
-            return answer(*args, **kwargs)
+            return _no_view_of_nobody(answer(*args, **kwargs), (*args, *kwargs.values()))
         if func in PLAIN_FUNCTIONS:
             return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
         raise _unsupported(name_of(func))
@@ -391,6 +437,23 @@ def _value(argument: Any) -> Any:
     if isinstance(argument, Tensor):
         return argument.data
     return type(argument)(_values(argument)) if type(argument) in _SEQUENCES else argument
+
+
+def _no_view_of_nobody(result: Any, inputs: Iterable[Any]) -> Any:
+    """The result of a function made of several ops, which may end with a view.
+
+    What it views is nobody's to see, unless it is an input: then it may be assigned to.
+    """
+    for part in result if isinstance(result, (list, tuple)) else (result,):
+        if isinstance(part, Tensor) and part._node.is_view:
+            part._node.is_view = any(_shares(part._node, each) for each in inputs)
+    return result
+
+
+def _shares(node: Node, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_shares(node, each) for each in value)
+    return isinstance(value, Tensor) and np.may_share_memory(node.data, value._node.data)
 
 
 def _name_of_ufunc(ufunc: np.ufunc) -> str:
@@ -485,6 +548,8 @@ def _array_of_reals(op: Op, y: Any) -> Array:
     Raises:
         TypeError: it is masked, or does not hold real numbers.
     """
+    if hasattr(type(y), "__fastnn_op__"):
+        return y  # type: ignore[no-any-return]  # of one who watches what ops do
     if isinstance(y, np.ma.MaskedArray):
         raise TypeError(f"{op.name} wants plain arrays, got a masked array: fill it first")
     array = np.asarray(y)

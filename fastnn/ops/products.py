@@ -14,7 +14,7 @@ _KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 def _matmul(a: Any, b: Any) -> Any:
     """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
-    if type(a) is type(b) is np.ndarray and a.ndim == 2 == b.ndim:
+    if getattr(a, "ndim", 0) == 2 == getattr(b, "ndim", 0):
         dtype = a.dtype
         if dtype == b.dtype and dtype in _KERNEL_DTYPES:
             return k.matmul(a, b)
