@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import threading
-import tracemalloc
 import warnings
-import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn import ops
-from fastnn.tensor import Tensor, no_grad, record
+from fastnn.tensor import Tensor, record
 
 
 def leaf(*values: float, dtype: str = "float64") -> Tensor:
@@ -137,110 +133,6 @@ def test_users_op_with_a_rule_for_all_arguments() -> None:
     a, b = Tensor([2.0]), leaf(5)
     gate(a, b).backward()
     assert b.grad.item() == 2
-
-
-# --- no_grad --------------------------------------------------------------------------
-
-
-def test_no_grad() -> None:
-    x = leaf(1)
-    with no_grad():
-        with no_grad():
-            pass
-        assert not (x * 2).requires_grad
-    assert (x * 2).requires_grad
-
-    @no_grad()
-    def double(t: Tensor) -> Tensor:
-        return t * 2
-
-    assert not double(x).requires_grad
-    with pytest.raises(ZeroDivisionError), no_grad():
-        1 / 0  # noqa: B018
-    assert (x * 2).requires_grad
-
-
-def test_no_grad_is_the_threads_own() -> None:
-    x = leaf(1)
-    seen = []
-    with no_grad():
-        thread = threading.Thread(target=lambda: seen.append((x * 2).requires_grad))
-        thread.start()
-        thread.join()
-    assert seen == [True]
-
-
-# --- memory ---------------------------------------------------------------------------
-
-
-def test_deep_chain_goes_backward_and_is_freed() -> None:
-    x = leaf(1)
-    y = x
-    for _ in range(100_000):
-        y = y + 1
-    y.backward()
-    assert x.grad.item() == 1
-    del y
-
-
-def test_deep_chain_is_freed_without_backward() -> None:
-    y = leaf(1)
-    for _ in range(300_000):
-        y = -y
-    last = weakref.ref(y)
-    del y
-    assert last() is None
-
-
-def test_no_reference_cycles(rng: np.random.Generator) -> None:
-    X = rng.standard_normal((4, 3))
-    W = Tensor(rng.standard_normal((3, 2)), requires_grad=True)
-
-    def graph() -> Tensor:
-        scores = np.exp(np.maximum(0, X @ W)).reshape(2, 4)[0:2].T.sum(axis=1)
-        return record(ops.mse_loss, (scores, np.ones(4), None)) + scores.max()
-
-    gc.collect()
-    gc.disable()
-    try:
-        for finish in (lambda t: None, Tensor.backward):
-            loss = graph()
-            finish(loss)
-            watched = [weakref.ref(loss), weakref.ref(loss._node)]
-            if loss._node.args is not None:
-                watched += [weakref.ref(each) for each in loss._node.args]
-            del loss
-            assert [each() for each in watched] == [None] * len(watched)
-    finally:
-        gc.enable()
-
-
-def test_backward_frees_the_graph_it_has_walked() -> None:
-    y = np.exp(leaf(1, 2))
-    inner = weakref.ref(y._node)
-    loss = y.sum()
-    del y
-    assert inner() is not None
-    loss.backward()
-    assert inner() is None
-
-
-def test_steps_do_not_grow_memory() -> None:
-    x = leaf(*range(10))
-
-    def steps(n: int) -> None:
-        for _ in range(n):
-            np.square(x).sum().backward()
-            x.grad = None
-
-    steps(100)
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        steps(1000)
-        assert tracemalloc.get_traced_memory()[0] - before < 20_000
-    finally:
-        tracemalloc.stop()
 
 
 @given(st.lists(st.sampled_from("+*m"), max_size=12), st.integers(0, 2**16))
