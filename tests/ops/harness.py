@@ -17,6 +17,11 @@ from fastnn.tensor import Tensor
 STEP = 1e-6
 
 
+def since_numpy(version: str, *cases: Case) -> list[Case]:
+    """Cases of what NumPy itself can do since this version."""
+    return list(cases) if np.lib.NumpyVersion(np.__version__) >= version else []
+
+
 def leaf(*values: float, dtype: Any = float) -> Tensor:
     """A row of numbers that needs a gradient."""
     return Tensor(np.array(values, dtype), requires_grad=True)

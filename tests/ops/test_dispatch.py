@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import operator
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,6 +58,22 @@ def test_methods_of_ufuncs_are_answered_or_named(method: str) -> None:
             name = rf"np\.{ufunc.__name__}\.{method} is not supported"
             with pytest.raises(TypeError, match=name):
                 t.__array_ufunc__(ufunc, method, t, [0])
+
+
+# What people write models with: the least that is differentiated.
+PROMISED = """
+    clip where sum mean average var std prod max min cumsum
+    matmul dot inner outer vdot tensordot einsum trace kron cross
+    reshape ravel transpose swapaxes moveaxis squeeze expand_dims broadcast_to repeat tile roll flip
+    rot90 concatenate stack vstack hstack dstack column_stack split array_split vsplit hsplit dsplit
+    pad diag tril triu take sort partition
+    linalg.inv linalg.det linalg.slogdet linalg.solve linalg.norm linalg.cholesky linalg.eigh
+"""
+
+
+def test_what_models_are_written_with_is_differentiated() -> None:
+    found = {operator.attrgetter(name)(np) for name in PROMISED.split()}
+    assert found <= {*FUNCTIONS, *ops.UFUNCS}
 
 
 # --- functions ------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.harness import Case, case
+from ops.harness import Case, case, since_numpy
 
 _RNG = np.random.default_rng(7)
 X = _RNG.uniform(-2, 2, (3, 4))
@@ -74,11 +74,7 @@ _PADDED: dict[Any, list[Case]] = {
         ),
         case(np.pad, X, 2, constant_values=3),
         case(np.pad, X, 1, "constant", constant_values=((1, 2), (3, 4))),
-        *(
-            [case(np.pad, X, {1: (1, 2)}), case(np.pad, X, {-1: 1}, "edge")]
-            if np.lib.NumpyVersion(np.__version__) >= "2.2.0"  # which made widths by axis
-            else []
-        ),
+        *since_numpy("2.2.0", case(np.pad, X, {1: (1, 2)}), case(np.pad, X, {-1: 1}, "edge")),
         case(np.pad, ROW, (2, 0), mode="reflect"),
     ],
 }

@@ -234,14 +234,14 @@ ROWS: dict[Any, list[Case]] = {
     ],
     np.einsum: _EINSUM,
 }
+ROWS[(np.vecdot, "__call__")] = [
+    rounded(np.vecdot, of_shape(3), of_shape(3)),
+    rounded(np.vecdot, of_shape(2, 3), of_shape(3)),
+    rounded(np.vecdot, of_shape(3, 2), of_shape(3, 2), axis=0),
+    rounded(np.vecdot, [1, 2, 3], of_shape(2, 3)),
+]
 if hasattr(np, "matvec"):
     ROWS |= {
-        (np.vecdot, "__call__"): [
-            rounded(np.vecdot, of_shape(3), of_shape(3)),
-            rounded(np.vecdot, of_shape(2, 3), of_shape(3)),
-            rounded(np.vecdot, of_shape(3, 2), of_shape(3, 2), axis=0),
-            rounded(np.vecdot, [1, 2, 3], of_shape(2, 3)),
-        ],
         (np.matvec, "__call__"): [
             rounded(np.matvec, of_shape(2, 3), of_shape(3)),
             rounded(np.matvec, of_shape(2, 3), of_shape(5, 3)),

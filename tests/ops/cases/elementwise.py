@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ops.harness import Case, Plain, case
+from ops.harness import Case, Plain, case, since_numpy
 
 from fastnn.ops import elementwise
 
@@ -128,6 +128,8 @@ ROWS: dict[Any, list[Case]] = {
         case(np.where, True, ANY[0, 0], OTHER),
         case(np.where, [[True], [False]], ANY, [1, 2, 3]),
         case(np.where, np.array([0, 1, 2]), ANY, OTHER),
+        case(np.where, OTHER, ANY, 0.5),
+        case(np.where, Plain(np.array([0.0, 1.0, 0.0])), ANY, OTHER),
     ],
     np.select: [
         case(np.select, [ANY > 1, OTHER > 0], [ANY, OTHER]),
@@ -155,7 +157,7 @@ ROWS: dict[Any, list[Case]] = {
         case(np.clip, ANY, OTHER, np.float64(0.9)),  # crossed in places: the upper bound wins
         case(np.clip, ANY[0, 0], OTHER[0], 2),
         case(np.clip, ANY[:0], -1, 1),
-        case(lambda x, low: np.clip(x, min=low, max=1.5), ANY, OTHER[0]),
+        *since_numpy("2.1.0", case(lambda x, low: np.clip(x, min=low, max=1.5), ANY, OTHER[0])),
         case(lambda x, low: np.clip(x, a_min=low, a_max=None), ANY, OTHER[0]),
     ],
     np.nan_to_num: [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.harness import Case, Plain, case
+from ops.harness import Case, Plain, case, since_numpy
 
 _RNG = np.random.default_rng(7)
 X = _RNG.uniform(-2, 2, (3, 4))
@@ -100,7 +100,7 @@ _LAYERED: dict[Any, list[Case]] = {
         case(np.insert, X, [3, 1], Z, axis=1),
         case(np.insert, X, [1, 1, 0], [1.0, 2.0, 3.0]),
         case(np.insert, X, slice(0, 2), Y, axis=0),
-        case(np.insert, X, np.array([True, False, True]), Y, axis=0),
+        *since_numpy("2.2.0", case(np.insert, X, np.array([True, False, True]), Y, axis=0)),
         case(np.insert, ROW, 4, NUMBER),
         case(np.insert, ROW, [], []),
     ],

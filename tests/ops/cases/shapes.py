@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.harness import Case, case
+from ops.harness import Case, case, since_numpy
 
 X = np.random.default_rng(5).uniform(-2, 2, (2, 3, 4))
 ONES = X[:, :1, None, :1]  # (2, 1, 1, 1)
@@ -17,7 +17,7 @@ ROWS: dict[Any, list[Case]] = {
         case(np.reshape, X, -1),
         case(np.reshape, X, 24),
         case(np.reshape, X, [3, 8]),
-        case(lambda x: np.reshape(x, shape=(12, 2)), X),
+        *since_numpy("2.1.0", case(lambda x: np.reshape(x, shape=(12, 2)), X)),
         case(np.reshape, X[:0], (0, 5)),
         case(np.reshape, X[0, 0, 0], (1, 1)),
         case(np.reshape, X[:1, 0, 0], ()),
