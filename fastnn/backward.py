@@ -34,14 +34,20 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
         if node.op is None
     ]
     for leaf, g, shared in leaves:
-        if leaf.grad is not None:
-            # Not in place: somebody may have kept the old gradient.
-            leaf.grad = leaf.grad + g
-        elif create_graph or not (shared or g.base is not None):
-            leaf.grad = g
-        else:
+        if create_graph:
+            g = _as_tensor(g)
+        elif leaf.grad is None and (shared or g.base is not None):
             # Shared with another gradient: clipping one in place must not touch the other.
-            leaf.grad = g.copy()
+            g = g.copy()
+        # Not added in place: somebody may have kept the old gradient.
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+
+def _as_tensor(g: Any) -> Any:
+    """A gradient that does not change with the leaves is an array: as a Tensor of its own."""
+    from fastnn.tensor import Tensor, wrap  # which imports this module
+
+    return g if isinstance(g, Tensor) else wrap(np.array(g))
 
 
 def gradients_of(

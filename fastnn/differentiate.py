@@ -12,7 +12,7 @@ from fastnn.backward import gradients_of
 from fastnn.checks import whole
 from fastnn.node import Node
 from fastnn.ops.op import Op
-from fastnn.tensor import Tensor, enable_grad, is_recording, no_grad, record
+from fastnn.tensor import Tensor, enable_grad, is_recording, no_grad, record, wrap
 
 __all__ = ["grad", "jacobian", "value_and_grad"]
 
@@ -141,6 +141,7 @@ class _Trace:
         given = list(args)
         self._forms = []
         self._numbers: set[Node] = set()
+        self._any_from_outside = False
         with enable_grad():
             for position in which:
                 if not -len(args) <= position < len(args):
@@ -161,7 +162,7 @@ class _Trace:
             )
         self._oldest = min(node.serial for node in self.variables)
         # Under no_grad nobody asks for a derivative of what comes out.
-        self.is_nested = is_recording() and self._depends_on_outside()
+        self.is_nested = is_recording() and (self._any_from_outside or self._depends_on_outside())
 
     def gradients(self, seed: Any) -> list[Any]:
         """The gradient by each variable, zeros where the result does not depend on it."""
@@ -178,10 +179,15 @@ class _Trace:
     def rebuilt(self, values: list[Any]) -> tuple[Any, ...]:
         """The arguments' forms, with values in the place of the variables."""
         waiting = iter(
-            value[()] if node in self._numbers and isinstance(value, np.ndarray) else value
-            for node, value in zip(self.variables, values, strict=True)
+            self._result(node, value) for node, value in zip(self.variables, values, strict=True)
         )
         return tuple(_mapped(form, lambda _: next(waiting)) for form in self._forms)
+
+    def _result(self, variable: Node, value: Any) -> Any:
+        """What comes out: a Tensor where it may be differentiated, a number for a number."""
+        if self.is_nested:
+            return value if isinstance(value, Tensor) else wrap(value)
+        return value[()] if variable in self._numbers else value
 
     def _replaced(self, value: Any, name: str) -> Any:
         """The argument with a variable in the place of every array in it."""
@@ -193,6 +199,7 @@ class _Trace:
             )
         if isinstance(value, Tensor) and value.requires_grad:
             variable = record(_variable, (value,))
+            self._any_from_outside = True
         else:
             variable = _leaf(value, name)
             if not isinstance(value, (np.ndarray, Tensor)):
