@@ -173,6 +173,18 @@ def test_three_derivatives_of_a_number() -> None:
         f = grad(f)
 
 
+def test_linear_functions_have_second_derivatives() -> None:
+    """Their gradient does not change, and is a Tensor all the same."""
+    for f in (lambda x: x, lambda x: 3 * x + 1, lambda x: Tensor(2.0), lambda x: x[None][0]):
+        assert grad(grad(f))(2.0) == 0
+        assert jacobian(jacobian(f))(2.0) == 0
+        assert grad(grad(grad(f)))(2.0) == 0
+    A = np.arange(6.0).reshape(2, 3)
+    assert not np.any(jacobian(jacobian(lambda x: A @ x))(X))
+    assert not np.any(jacobian(grad(lambda x: np.sum(A @ x)))(X))
+    assert grad(lambda x: x * grad(lambda y: 5 * y)(x))(2.0) == 5
+
+
 def test_hessians() -> None:
     expected = hessian_of_quartic(X)
     for hessian in (
