@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.node import Node
-from fastnn.ops.op import Op, sum_to
+from fastnn.ops.op import RESULT, Op, sum_to
 
 
 def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = False) -> None:
@@ -24,7 +24,8 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
     Raises:
         RuntimeError: an earlier call has freed a part of the graph, or a value that a
             derivative needs was overwritten.
-        TypeError: an argument that needs a gradient has no derivative.
+        TypeError: an argument that needs a gradient has no derivative, or a backward
+            returned what is no real numbers.
         ValueError: a backward returned a gradient of the wrong shape.
     """
     leaves = [
@@ -33,14 +34,20 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
         if node.op is None
     ]
     for leaf, g, shared in leaves:
-        if leaf.grad is not None:
-            # Not in place: somebody may have kept the old gradient.
-            leaf.grad = leaf.grad + g
-        elif create_graph or not (shared or g.base is not None):
-            leaf.grad = g
-        else:
+        if create_graph:
+            g = _as_tensor(g)
+        elif leaf.grad is None and (shared or g.base is not None):
             # Shared with another gradient: clipping one in place must not touch the other.
-            leaf.grad = g.copy()
+            g = g.copy()
+        # Not added in place: somebody may have kept the old gradient.
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+
+def _as_tensor(g: Any) -> Any:
+    """A gradient that does not change with the leaves is an array: as a Tensor of its own."""
+    from fastnn.tensor import Tensor, wrap  # which imports this module
+
+    return g if isinstance(g, Tensor) else wrap(np.array(g))
 
 
 def gradients_of(
@@ -104,7 +111,7 @@ def _parts(
     """The gradients by these parents, from the node's own."""
     args = node.arguments()
     if Node.last_overwrite > node.serial:
-        _refuse_overwritten(node, op, args)
+        _refuse_overwritten(node, op, args, parents)
     y: Any
     if create_graph:
         from fastnn.tensor import handle  # which imports this module
@@ -129,18 +136,24 @@ def _parts(
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
         if part.dtype is not data.dtype:
-            part = part.astype(data.dtype, copy=False)
+            if not np.can_cast(part.dtype, data.dtype, "same_kind"):
+                raise TypeError(
+                    f"the backward of {op.name} wants a gradient of {data.dtype}, got {part.dtype}"
+                )
+            part = part.astype(data.dtype)
         yield part
 
 
-def _refuse_overwritten(node: Node, op: Op, args: tuple[Any, ...]) -> None:
-    for position in op.reads:
-        if position < len(args):
-            argument = args[position]
-            if type(argument) is Node and argument.version[0] > node.serial:
-                raise _overwritten(op, f"its argument {position}", argument.data)
-    if op.reads_result and node.version[0] > node.serial:
-        raise _overwritten(op, "its result", node.data)
+def _refuse_overwritten(
+    node: Node, op: Op, args: tuple[Any, ...], parents: list[tuple[int, Node]]
+) -> None:
+    for position, _ in parents:
+        if node.version[0] > node.serial and op.reads(position, RESULT):
+            raise _overwritten(op, "its result", node.data)
+        for other, argument in enumerate(args):
+            changed = type(argument) is Node and argument.version[0] > node.serial
+            if changed and op.reads(position, other):
+                raise _overwritten(op, f"its argument {other}", argument.data)
 
 
 def _overwritten(op: Op, what: str, value: Any) -> RuntimeError:

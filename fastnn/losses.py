@@ -136,5 +136,7 @@ def _regression(op: ops.Op, pred: Any, target: Any, *options: Any) -> Tensor:
         raise TypeError("pred: wanted an array of real numbers, got None")
     if not isinstance(target, Tensor):
         target = real_array(target, "target").astype(pred.dtype, copy=False)
+    elif target.dtype != pred.dtype:
+        target = target.astype(pred.dtype)
     *delta, sample_weight = options
     return record(op, (pred, target, *delta, _plain(sample_weight)))

@@ -7,9 +7,11 @@ handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new no
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +21,7 @@ from fastnn import ops
 from fastnn.backward import propagate
 from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op
+from fastnn.ops.op import FUNCTIONS, Op, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -34,27 +36,71 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-@contextmanager
-def _recording(wanted: bool) -> Iterator[None]:
-    before = _mode.recording
-    _mode.recording = wanted
-    try:
-        yield
-    finally:
-        _mode.recording = before
+class _Recording(ContextDecorator):
+    """A context, and a decorator, in which ops are recorded or not."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self._wanted
+
+    def __exit__(self, *_: object) -> None:
+        _mode.recording = self._before.pop()
+
+    def __call__(self, function: Any) -> Any:
+        if inspect.isgeneratorfunction(function):
+            return _step_by_step(function, self._wanted)
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> _Recording:
+        return _Recording(self._wanted)  # each call its own: functions recur, and threads share
 
 
-def no_grad() -> Any:
+def _step_by_step(function: Any, wanted: bool) -> Any:
+    """A generator function whose body alone runs in the mode, not those who take its values."""
+
+    @wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        step = partial(next, inner)
+        while True:
+            with _Recording(wanted):
+                try:
+                    value = step()
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                step = partial(inner.send, (yield value))
+            except GeneratorExit:
+                with _Recording(wanted):
+                    inner.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  # the generator's own to handle
+                step = partial(inner.throw, error)
+
+    return generator
+
+
+def is_recording() -> bool:
+    """Whether ops build the graph in this thread."""
+    return _mode.recording
+
+
+def no_grad() -> _Recording:
     """Build no graph in this thread: a context manager, and a decorator.
 
-    Tensors computed inside need no gradient and keep nothing alive.
+    Tensors computed inside need no gradient and keep nothing alive.  A generator function
+    that is decorated builds no graph; those who take its values may.
     """
-    return _recording(False)
+    return _Recording(False)
 
 
-def enable_grad() -> Any:
+def enable_grad() -> _Recording:
     """Build the graph in this thread, also inside ``no_grad``; as :func:`no_grad`."""
-    return _recording(True)
+    return _Recording(True)
 
 
 class Tensor(Operators):
@@ -229,6 +275,17 @@ class Tensor(Operators):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[row] for row in range(len(self._node.data)))
 
+    def __format__(self, spec: str) -> str:
+        """A tensor without axes as its number: ``f"{loss:.3f}"``."""
+        if not spec:
+            return str(self)
+        if self.ndim:
+            raise TypeError(
+                f"the format {spec!r} wants a tensor of a single value, got shape {self.shape}: "
+                "use .item() of one, or .detach().numpy()"
+            )
+        return format(self.item(), spec)
+
     def __repr__(self) -> str:
         data = self._node.data
         values = np.array2string(data, separator=", ", prefix="Tensor(")
@@ -272,7 +329,7 @@ class Tensor(Operators):
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
         retain = create_graph if retain_graph is None else retain_graph
-        with _recording(create_graph):
+        with _Recording(create_graph):
             seed = self._seed(grad, create_graph)
             propagate(self._node, seed, retain, create_graph)
 
@@ -287,7 +344,10 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        seed = grad if isinstance(grad, Tensor) else np.asarray(grad, data.dtype)
+        if hasattr(type(grad), "__fastnn_op__"):
+            seed = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
+        else:
+            seed = np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
             raise ValueError(f"grad wants the tensor's shape {data.shape}, got {seed.shape}")
         return seed
@@ -297,11 +357,14 @@ class Tensor(Operators):
     def __setitem__(self, index: Any, value: Any) -> None:
         """A new version of this tensor: what was computed from the old one stays as it is."""
         self._refuse_assignment("t[i] = v", "t.data[i] = v")
+        if isinstance(value, Tensor) and value.requires_grad and self.dtype.kind != "f":
+            raise TypeError(
+                f"`t[i] = v` would cut v, which needs a gradient, down to {self.dtype}: make t "
+                "of floats, or assign v.detach()"
+            )
         self._become(record(ops.setitem, (self, ops.plain_index(index), value)))
 
     def _become(self, version: Tensor) -> None:
-        if version.dtype is not self.dtype:
-            version = version.astype(self.dtype)
         self._node = version._node
 
     def _refuse_assignment(self, symbol: str, instead: str) -> None:
@@ -341,34 +404,62 @@ class Tensor(Operators):
                 return ufunc(*_values(inputs))
         if "out" in kwargs or (method == "at" and inputs[0] is not self):
             raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Tensor's values into an array without a "
+                f"{_name_of_ufunc(ufunc)} cannot write a Tensor's values into an array without a "
                 "graph, such as out=: instead of `z += t` write `z = z + t`"
             )
         answer = ops.METHODS.get((ufunc, method))
         if answer is not None:
-            return answer(*inputs, **kwargs)
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            return _no_view_of_nobody(answer(*inputs, **kwargs), inputs)
+        name = _name_of_ufunc(ufunc) + ("" if method == "__call__" else f".{method}")
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
-        raise _unsupported(f"np.{name}{options}")
+        raise _unsupported(name + options)
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
         answer = FUNCTIONS.get(func)
         if answer is not None:
-            return answer(*args, **kwargs)
+            return _no_view_of_nobody(answer(*args, **kwargs), (*args, *kwargs.values()))
         if func in PLAIN_FUNCTIONS:
-            plain = dict(zip(kwargs, _values(kwargs.values()), strict=True))
-            return func(*_values(args), **plain)
-        module = func.__module__.replace("numpy", "np", 1)
-        raise _unsupported(f"{module}.{func.__name__}")
+            return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
+        raise _unsupported(name_of(func))
 
 
 _SEQUENCES = frozenset({list, tuple})
 
 
 def _values(args: Iterable[Any]) -> list[Any]:
-    return [a.data if isinstance(a, Tensor) else a for a in args]
+    return [_value(each) for each in args]
+
+
+def _value(argument: Any) -> Any:
+    """The plain value of an argument, also of lists and tuples of Tensors."""
+    if isinstance(argument, Tensor):
+        return argument.data
+    return type(argument)(_values(argument)) if type(argument) in _SEQUENCES else argument
+
+
+def _no_view_of_nobody(result: Any, inputs: Iterable[Any]) -> Any:
+    """The result of a function made of several ops, which may end with a view.
+
+    What it views is nobody's to see, unless it is an input: then it may be assigned to.
+    """
+    for part in result if isinstance(result, (list, tuple)) else (result,):
+        if isinstance(part, Tensor) and part._node.is_view:
+            part._node.is_view = any(_shares(part._node, each) for each in inputs)
+    return result
+
+
+def _shares(node: Node, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_shares(node, each) for each in value)
+    return isinstance(value, Tensor) and np.may_share_memory(node.data, value._node.data)
+
+
+def _name_of_ufunc(ufunc: np.ufunc) -> str:
+    """What users call it: not every ufunc is NumPy's."""
+    name = ufunc.__name__
+    return f"np.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
 def _unsupported(name: str) -> TypeError:
@@ -431,8 +522,10 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     else:
         y, saved = op.saving(*values)
     # Most NumPy functions return a scalar, not an array, for a result without axes.
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
+    if type(y) is not np.ndarray or (y.dtype is not _FLOAT32 and y.dtype is not _FLOAT64):
+        y = _array_of_reals(op, y)
+        # What is no float does not change with its arguments, but by jumps.
+        needs_grad = needs_grad and y.dtype.kind == "f"
     node = Node(y, needs_grad)
     if needs_grad:
         node.op = op
@@ -444,3 +537,22 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
                 node.shares_with(argument)
                 break
     return handle(node)
+
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def _array_of_reals(op: Op, y: Any) -> Array:
+    """What an op returned, as an array.
+
+    Raises:
+        TypeError: it is masked, or does not hold real numbers.
+    """
+    if hasattr(type(y), "__fastnn_op__"):
+        return y  # type: ignore[no-any-return]  # of one who watches what ops do
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError(f"{op.name} wants plain arrays, got a masked array: fill it first")
+    array = np.asarray(y)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{op.name} of these arguments gives {array.dtype}, not real numbers")
+    return array

@@ -37,8 +37,8 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
 
     Raises:
         TypeError: forward or backward is no function, or the name no text; and when it is
-            used: backward returns something else, or None for a tensor that needs a
-            gradient.
+            used: forward returns a tuple, or backward something else, or None for a tensor
+            that needs a gradient.
         ValueError: when it is used: a gradient has not the shape of its argument.
     """
     for role, function in (("forward", forward), ("backward", backward)):
@@ -48,6 +48,12 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
         name = getattr(forward, "__name__", type(forward).__name__)
     if not isinstance(name, str):
         raise TypeError(f"name must be text, got {name!r}")
+
+    def single(*args: Any) -> Any:
+        z = forward(*args)
+        if isinstance(z, tuple):
+            raise TypeError(f"the forward of {name} must return one array, got {_described(z)}")
+        return z
 
     def joint(g: Any, y: Any, needs: list[bool], *args: Any) -> tuple[Any, ...]:
         gradients = backward(g, y, *args)
@@ -69,7 +75,7 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
             for gradient in gradients
         )
 
-    return Op(name, forward, joint=joint)
+    return Op(name, single, joint=joint)
 
 
 def _described(value: Any) -> str:

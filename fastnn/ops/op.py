@@ -16,6 +16,11 @@ def plain(value: Any) -> Any:
     return value.data if hasattr(type(value), "__fastnn_op__") else value
 
 
+def as_array(value: Any) -> Any:
+    """A list or a number as an array; arrays and Tensors as they are."""
+    return value if hasattr(value, "ndim") else np.asarray(value)
+
+
 # NumPy's functions and what answers them on a Tensor; the rows' modules fill it.
 FUNCTIONS: dict[Function, Function] = {}
 
@@ -28,14 +33,24 @@ def implements(*functions: Function) -> Callable[[Function], Function]:
     """
 
     def register(answer: Function) -> Function:
-        first = functions[0]
-        # What Python's own errors call it.
-        answer.__qualname__ = f"{first.__module__.replace('numpy', 'np', 1)}.{first.__name__}"
-        for function in functions:
+        for function in reversed(functions):
+            # What Python's own errors call it.
+            answer.__qualname__ = name_of(function)
             FUNCTIONS[function] = answer
         return answer
 
     return register
+
+
+def newer(name: str) -> tuple[Function, ...]:
+    """The NumPy function of this name, if this version of NumPy has it."""
+    function = getattr(np, name, None)
+    return () if function is None else (function,)
+
+
+def name_of(function: Function) -> str:
+    """What users call a NumPy function."""
+    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
 class Op:
@@ -66,13 +81,13 @@ class Op:
     """
 
     __slots__ = (
+        "_joint_reads",
+        "_reads",
         "_saved_again",
         "broadcasts",
         "forward",
         "joint",
         "name",
-        "reads",
-        "reads_result",
         "rules",
         "saving",
     )  # fmt: skip
@@ -94,9 +109,16 @@ class Op:
         self.saving = saving
         self._saved_again = saved_again
         self.broadcasts = broadcasts
-        self.reads, self.reads_result = _reads(rules, joint)
-        if saving is not None:
-            self.reads_result = False
+        self._reads = tuple(_read_by(rule, 0) for rule in rules)
+        self._joint_reads = _read_by(joint, 0, 2)
+
+    def reads(self, position: int, what: int) -> bool:
+        """Whether the derivative by one argument reads the value of another, or of RESULT."""
+        if what == RESULT and self.saving is not None:
+            return False
+        by_rule = self._reads[position : position + 1]
+        flags = self._joint_reads if not self.rules else by_rule[0] if by_rule else (False,)
+        return flags[min(what + 1, len(flags) - 1)]
 
     def rule(self, position: int) -> Function:
         """The derivative by the argument at this position.
@@ -135,25 +157,25 @@ class Op:
         return f"<op {self.name}>"
 
 
-_ALL_POSITIONS = frozenset(range(64))
+# Stands for the op's result among the positions of its arguments.
+RESULT = -1
 
 
-def _reads(rules: Iterable[Function | None], joint: Function | None) -> tuple[frozenset[int], bool]:
-    """Of which arguments, and whether of the result, the derivatives read the values."""
-    reads: set[int] = set()
-    reads_result = False
-    for function, leading in (*((rule, 2) for rule in rules), (joint, 3)):
-        if function is None:
-            continue
-        parameters = list(inspect.signature(function).parameters.values())
-        reads_result |= not parameters[1].name.startswith("_")
-        for position, parameter in enumerate(parameters[leading:]):
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                if not parameter.name.startswith("_"):
-                    reads |= _ALL_POSITIONS - set(range(position))
-            elif not parameter.name.startswith("_"):
-                reads.add(position)
-    return frozenset(reads), reads_result
+def _read_by(function: Function | None, *not_values: int) -> tuple[bool, ...]:
+    """Of the result, of each argument, and of all further ones: whether the function reads it.
+
+    ``not_values`` are the positions of parameters that are no values of the forward pass.
+    """
+    flags, rest = [], False
+    parameters = inspect.signature(function).parameters.values() if function else ()
+    for parameter in parameters:
+        is_read = not parameter.name.startswith("_")
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            rest = is_read
+        else:
+            flags.append(is_read)
+    kept = [flag for number, flag in enumerate(flags) if number not in not_values]
+    return (*kept, rest)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
