@@ -26,9 +26,10 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class _Mode(threading.local):
-    """Whether ops are recorded; every thread starts with True."""
+    """What a thread does with ops: whether they make a graph, and who records their calls."""
 
     recording = True
+    recorder: Any = None
 
 
 _mode = _Mode()
@@ -57,6 +58,22 @@ def enable_grad() -> Any:
     return _recording(True)
 
 
+@contextmanager
+def recording_by(recorder: Any) -> Iterator[None]:
+    """Whatever is done to Tensors in this thread is recorded for a program."""
+    before = _mode.recorder
+    _mode.recorder = recorder
+    try:
+        yield
+    finally:
+        _mode.recorder = before
+
+
+def recorder() -> Any:
+    """Who records the calls of this thread for a program, or None."""
+    return _mode.recorder
+
+
 class Tensor(Operators):
     """An array in the computational graph.
 
@@ -77,6 +94,8 @@ class Tensor(Operators):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         self._node = Node(_own_copy(data))
+        if _mode.recorder is not None:
+            self._node.data = _mode.recorder.fresh(self._node.data)
         self.requires_grad = requires_grad
         self.name = name
 
@@ -85,16 +104,22 @@ class Tensor(Operators):
     @property
     def data(self) -> Array:
         """The values, as the very array of this node.  Assigning copies into it."""
-        return self._node.data
+        node = self._node
+        if _mode.recorder is not None and type(node.data) is np.ndarray:
+            return _mode.recorder.adopt(node)  # type: ignore[no-any-return]
+        return node.data
 
     @data.setter
     def data(self, values: npt.ArrayLike) -> None:
-        own = self._node.data
+        own = self.data
         if values is not own:  # as it is after `t.data -= step`
-            values = np.asarray(values)
+            if not hasattr(type(values), "__fastnn_op__"):
+                values = np.asarray(values)
             if values.shape != own.shape:
                 raise ValueError(f"data wants an array of shape {own.shape}, got {values.shape}")
-            np.copyto(own, values, casting="same_kind")
+            if not np.can_cast(values.dtype, own.dtype, "same_kind"):
+                raise TypeError(f"data wants {own.dtype}, got {values.dtype}")
+            own[...] = values
         self._node.overwritten()
 
     @property
@@ -108,6 +133,9 @@ class Tensor(Operators):
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        if _mode.recorder is not None:
+            self.data  # noqa: B018  which has the recorder look after the node
+            _mode.recorder.reset.add(self._node)
         self._node.grad = value
 
     @property
@@ -183,7 +211,7 @@ class Tensor(Operators):
 
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
-        return self._node.data.item()
+        return self.data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers.
@@ -287,7 +315,10 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        seed = grad if isinstance(grad, Tensor) else np.asarray(grad, data.dtype)
+        if hasattr(type(grad), "__fastnn_op__"):
+            seed = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
+        else:
+            seed = np.asarray(grad, data.dtype)
         if seed.shape != data.shape:
             raise ValueError(f"grad wants the tensor's shape {data.shape}, got {seed.shape}")
         return seed
@@ -385,6 +416,8 @@ def _own_copy(data: Any) -> Array:
     """A native, contiguous copy of data that holds real numbers."""
     if isinstance(data, Tensor):
         data = data.numpy()
+    if hasattr(type(data), "__fastnn_op__"):
+        return data.copy()  # type: ignore[no-any-return]
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data wants a plain array, got a masked array: fill it first")
     array = np.asarray(data)
@@ -413,11 +446,14 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     values: list[Any] = []
     kept: list[Any] = []
     needs_grad = False
+    recorder = _mode.recorder
     for argument in args:
         if isinstance(argument, Tensor):
             node = argument._node
             needs_grad = needs_grad or node.requires_grad
             kept.append(node)
+            if recorder is not None and type(node.data) is np.ndarray:
+                recorder.adopt(node)
             values.append(node.data)
         else:
             kept.append(argument)
@@ -431,7 +467,7 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     else:
         y, saved = op.saving(*values)
     # Most NumPy functions return a scalar, not an array, for a result without axes.
-    if type(y) is not np.ndarray:
+    if type(y) is not np.ndarray and not hasattr(type(y), "__fastnn_op__"):
         y = np.asarray(y)
     node = Node(y, needs_grad)
     if needs_grad:
