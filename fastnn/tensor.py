@@ -74,6 +74,11 @@ def recorder() -> Any:
     return _mode.recorder
 
 
+def tracked(array: Any) -> Any:
+    """The array; while a program is recorded, as one whose values may change."""
+    return array if _mode.recorder is None else _mode.recorder.lift(array)
+
+
 class Tensor(Operators):
     """An array in the computational graph.
 
@@ -111,15 +116,16 @@ class Tensor(Operators):
 
     @data.setter
     def data(self, values: npt.ArrayLike) -> None:
-        own = self.data
+        own: Any = self.data
+        new: Any = values
         if values is not own:  # as it is after `t.data -= step`
-            if not hasattr(type(values), "__fastnn_op__"):
-                values = np.asarray(values)
-            if values.shape != own.shape:
-                raise ValueError(f"data wants an array of shape {own.shape}, got {values.shape}")
-            if not np.can_cast(values.dtype, own.dtype, "same_kind"):
-                raise TypeError(f"data wants {own.dtype}, got {values.dtype}")
-            own[...] = values
+            if not hasattr(type(new), "__fastnn_op__"):
+                new = np.asarray(new)
+            if new.shape != own.shape:
+                raise ValueError(f"data wants an array of shape {own.shape}, got {new.shape}")
+            if not np.can_cast(new.dtype, own.dtype, "same_kind"):
+                raise TypeError(f"data wants {own.dtype}, got {new.dtype}")
+            own[...] = new
         self._node.overwritten()
 
     @property
@@ -259,6 +265,8 @@ class Tensor(Operators):
 
     def __repr__(self) -> str:
         data = self._node.data
+        if type(data) is not np.ndarray:  # while a program is recorded
+            return f"Tensor({data!r})"
         values = np.array2string(data, separator=", ", prefix="Tensor(")
         needs = ", requires_grad=True" if self._node.requires_grad else ""
         name = f", name={self._node.name!r}" if self._node.name is not None else ""

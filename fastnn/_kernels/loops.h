@@ -136,4 +136,25 @@ FN_LOOP(fn_check_index, {
 FN_FINITE(f32)
 FN_FINITE(f64)
 
+/* How many labels the largest scores hit: scores (n[0], n[1]), labels, the count.  A NaN is the
+ * largest, as to np.argmax. */
+#define FN_HITS(type)                                                                         \
+    FN_LOOP(fn_label_hits_##type, {                                                           \
+        const type *row = (const type *)args[0];                                              \
+        const int64_t *label = (const int64_t *)args[1];                                      \
+        int64_t hits = 0;                                                                     \
+        ptrdiff_t j;                                                                          \
+        (void)step;                                                                           \
+        for (i = 0; i < n[0]; i++, row += n[1]) {                                             \
+            ptrdiff_t best = 0;                                                               \
+            for (j = 1; j < n[1] && row[best] == row[best]; j++)                              \
+                if (!(row[j] <= row[best]))                                                   \
+                    best = j;                                                                 \
+            hits += best == label[i];                                                         \
+        }                                                                                     \
+        *(int64_t *)args[2] = hits;                                                           \
+    })
+FN_HITS(f32)
+FN_HITS(f64)
+
 #endif

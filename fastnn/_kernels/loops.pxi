@@ -25,6 +25,8 @@ cdef extern from "loops.h" nogil:
     void fn_check_index(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept
     void fn_check_finite_f32(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept
     void fn_check_finite_f64(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept
+    void fn_label_hits_f32(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept
+    void fn_label_hits_f64(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFuncObject:
@@ -55,6 +57,8 @@ OWN_LOOPS = {
     ("check_index", "i8"): <Py_ssize_t> fn_check_index,
     ("check_finite", "f4"): <Py_ssize_t> fn_check_finite_f32,
     ("check_finite", "f8"): <Py_ssize_t> fn_check_finite_f64,
+    ("label_hits", "f4"): <Py_ssize_t> fn_label_hits_f32,
+    ("label_hits", "f8"): <Py_ssize_t> fn_label_hits_f64,
 }
 OWN_LOOPS.update({
     ("cast", source, target): <Py_ssize_t> fn_casts[_TYPES.index(target)][_TYPES.index(source)]

@@ -60,11 +60,16 @@ cdef struct Link:
     char *target
 
 
+cdef int ALL_FLAGS = FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID
+
+
 cdef void run_loop_task(void *job, Py_ssize_t task, int thread) noexcept nogil:
     cdef Item *item = <Item *> job
     cdef Nest part
     cdef int i, flags
     cdef Py_ssize_t first = task * item.chunk
+    if item.heed:
+        feclearexcept(ALL_FLAGS)  # those of a kernel that this thread ran
     if item.nest.levels == 0:
         part = item.nest
         part.n = min(item.chunk, item.nest.n - first)
@@ -78,7 +83,7 @@ cdef void run_loop_task(void *job, Py_ssize_t task, int thread) noexcept nogil:
     if item.heed:
         flags = fetestexcept(item.heed)
         if flags:
-            feclearexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID)
+            feclearexcept(ALL_FLAGS)
             item.flags |= flags
 
 
@@ -94,7 +99,7 @@ cdef inline void run_loop(Item *item, int threads) noexcept nogil:
     if item.heed:
         flags = fetestexcept(item.heed)
         if flags:
-            feclearexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID)
+            feclearexcept(ALL_FLAGS)
             item.flags |= flags
 
 
@@ -258,8 +263,9 @@ cdef class Tape:
         link.target = <char *> &self.items[item].call.scalar[kernel.slots[position].place]
         self.others.append(values)
 
-    def move(self, cnp.ndarray array, Py_ssize_t stride):
-        """Whatever points into the array points ``stride`` bytes further with each step."""
+    def move(self, cnp.ndarray array, Py_ssize_t stride, Py_ssize_t position=0):
+        """Whatever points into the array at step ``position`` points ``stride`` bytes further at
+        the next."""
         cdef char *low = <char *> cnp.PyArray_DATA(array)
         cdef char *high = low + max(cnp.PyArray_NBYTES(array), 1)
         cdef Item *item
@@ -269,16 +275,17 @@ cdef class Tape:
             if item.kind == KERNEL:
                 for j in range(MAX_ARRAYS):
                     if low <= <char *> item.call.array[j] < high:
-                        self.move_pointer(<char **> &item.call.array[j], stride)
+                        self.move_pointer(<char **> &item.call.array[j], stride, position)
             else:
                 for j in range(item.nest.operands):
                     if low <= item.nest.start[j] < high:
-                        self.move_pointer(&item.nest.start[j], stride)
+                        self.move_pointer(&item.nest.start[j], stride, position)
         self.others.append(array)
 
-    cdef move_pointer(self, char **target, Py_ssize_t stride):
+    cdef move_pointer(self, char **target, Py_ssize_t stride, Py_ssize_t position):
         cdef Link *link = self.new_link()
-        link.is_address, link.source, link.stride = True, target[0], stride
+        link.is_address, link.stride = True, stride
+        link.source = target[0] - position * stride
         link.target = <char *> target
 
     # --- replay ------------------------------------------------------------------------
@@ -348,8 +355,8 @@ cdef class Tape:
         cdef Item *item
         cdef Link *link
         cdef double began = 0
+        cdef bint stained = True  # with flags that no loop has raised
         cdef char *memory = <char *> aligned(<Py_ssize_t> self.block)
-        feclearexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID)
         while step[0] < last:
             for i in range(self.link_count):
                 link = &self.links[i]
@@ -363,16 +370,21 @@ cdef class Tape:
                 if profile:
                     began = fn_seconds()
                 if item.kind == LOOP:
+                    if stained and item.heed:
+                        feclearexcept(ALL_FLAGS)
+                        stained = False
                     run_loop(item, self.threads)
                     if item.trouble.found or item.flags & item.fatal:
                         self.stopped = i
                         return TROUBLE if item.trouble.found else FLAGS
                 elif item.kind == KERNEL:
+                    stained = True
                     run_kernel(item, memory, self.shared_bytes, self.threads)
                     if item.call.status != OK:
                         self.stopped = i
                         return STATUS
                 else:
+                    stained = True
                     run_core(item)
                 if profile:
                     item.seconds += fn_seconds() - began

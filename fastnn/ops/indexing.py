@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.ops.op import Op, implements, plain, sum_to
+from fastnn.ops.op import Op, implements, plain, sum_to, zeros
 
 
 def plain_index(index: Any) -> Any:
@@ -30,7 +30,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    x = np.zeros(shape, g.dtype)
+    x = zeros(shape, g)
     if _is_basic(index):
         x[index] = g
     else:

@@ -16,6 +16,12 @@ def plain(value: Any) -> Any:
     return value.data if hasattr(type(value), "__fastnn_op__") else value
 
 
+def zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """Zeros to write to, of the dtype of an array and recorded where that one is."""
+    recorded = getattr(type(like), "__fastnn_zeros__", None)
+    return np.zeros(shape, like.dtype) if recorded is None else recorded(like, shape)
+
+
 # NumPy's functions and what answers them on a Tensor; the rows' modules fill it.
 FUNCTIONS: dict[Function, Function] = {}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import number, real_array
-from fastnn.tensor import Tensor, recorder
+from fastnn.tensor import Tensor, recorder, tracked
 
 Group: TypeAlias = "dict[str, Any]"
 Parameters: TypeAlias = "Iterable[Tensor] | Iterable[Group]"
@@ -222,8 +222,7 @@ def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     array = state.get(name)
     if array is None:
         array = state[name] = np.zeros_like(parameter.data)
-    taken = recorder()
-    return array if taken is None else taken.lift(array)
+    return tracked(array)
 
 
 def rate(group: Group) -> Any:

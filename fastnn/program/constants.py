@@ -10,13 +10,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 
-class Constant(np.ndarray):  # type: ignore[type-arg]
+class Constant(np.ndarray):
     """A read-only view of a closed-over array."""
 
     def dot(self, other: Any, out: Any = None) -> Any:
@@ -26,7 +27,7 @@ class Constant(np.ndarray):  # type: ignore[type-arg]
 
 def constant_view(array: Any) -> Constant:
     """A read-only view of the array."""
-    view = array.view(Constant)
+    view: Constant = array.view(Constant)
     view.flags.writeable = False
     return view
 
@@ -56,7 +57,7 @@ def _replace(function: Any, put_back: list[Callable[[], None]], seen: set[int]) 
         value = namespace.get(name)
         if type(value) is np.ndarray:
             view = namespace[name] = constant_view(value)
-            put_back.append(lambda n=name, v=value, w=view: _restore(namespace, n, v, w))
+            put_back.append(partial(_restore, namespace, name, value, view))
         else:
             _replace(value, put_back, seen)
     for cell in function.__closure__ or ():
@@ -66,7 +67,7 @@ def _replace(function: Any, put_back: list[Callable[[], None]], seen: set[int]) 
             continue
         if type(value) is np.ndarray:
             view = cell.cell_contents = constant_view(value)
-            put_back.append(lambda c=cell, v=value, w=view: _restore_cell(c, v, w))
+            put_back.append(partial(_restore_cell, cell, value, view))
         else:
             _replace(value, put_back, seen)
 

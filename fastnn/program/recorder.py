@@ -7,10 +7,9 @@ computes anything else than NumPy would.
 
 from __future__ import annotations
 
-import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
@@ -19,9 +18,10 @@ import numpy as np
 from fastnn._kernels import _doorway
 from fastnn._kernels.arguments import normalise
 from fastnn._kernels.signatures import WRITTEN
-from fastnn.node import Node
-from fastnn.program.errors import CaptureError
+from fastnn.program.errors import CaptureError, NotFiniteError
+from fastnn.program.outside import Cell, Outside
 from fastnn.program.traced import Traced
+from fastnn.program.where import where
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -37,48 +37,26 @@ class Block:
         self.memory = memory
 
 
-class Cell:
-    """A number that may change between replays, such as a learning rate.
+class Recorder(Outside):
+    """Records calls on a tape.
 
     Args:
-        owner, key: where it is looked up before a replay.
-        step: what each step adds to it; a number that counts is written back.
-    """
-
-    def __init__(self, owner: dict[Any, Any], key: Any, step: int = 0) -> None:
-        self.owner, self.key, self.step = owner, key, step
-        self.values = np.array([self.owner[key]], np.float64)
-
-    def __float__(self) -> float:
-        return float(self.values[0])
-
-    def __int__(self) -> int:
-        return int(self.values[0])
-
-
-class Recorder:
-    """Records calls on a tape.
+        capacity: the most steps that one replay makes, of which each may have numbers (rates,
+            counts) of its own.
 
     Attributes:
         tape: what is recorded so far.
-        cells: the numbers that are looked up before each replay.
         log: of each call, what it was and its constants, to compare two recordings by.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = 1) -> None:
+        super().__init__(capacity)
         self.tape = _doorway.Tape()
-        self.cells: list[Cell] = []
         self.log: list[tuple[Any, ...]] = []
-        self.errstate = np.geterr()
+        self.errstate: dict[str, Any] = dict(np.geterr())
         self.nbytes = 0
-        self.adopted: dict[Node, tuple[Array, Any]] = {}
-        self.reset: set[Node] = set()
-        self._guards: list[tuple[Any, Any]] = []
-        self._written: list[Array] = []
-        self._kept: list[Any] = []
-        self.snapshots: list[tuple[Array, Array]] = []
+        self.finite: dict[int, tuple[str, Array]] = {}
         self._free: dict[int, list[Array]] = {}
-        self._lifted: dict[int, Traced] = {}
         self._depth: list[Any] = []
 
     # --- memory -----------------------------------------------------------------------
@@ -115,120 +93,11 @@ class Recorder:
         """A traced array that holds no memory: for one call, while another holds it."""
         return Traced(array, None, self)
 
-    def lift(self, array: Array) -> Traced:
-        """The traced array that stands for an array of the caller's, whose values may change."""
-        traced = self._lifted.get(id(array))
-        if traced is None:
-            traced = self._lifted[id(array)] = Traced(array, array, self)
-            self.snapshots.append((array, array.copy()))
-        return traced
-
     def fresh(self, value: Any) -> Traced:
         """A new array of the program with these values, at each replay."""
         if isinstance(value, Traced):
             return value
         return self.copied(value, self.empty(value.shape, value.dtype))
-
-    # --- what is outside the step, and may change -----------------------------------------
-
-    def adopt(self, node: Node) -> Traced:
-        """Record what happens to the value and the gradient of a leaf."""
-        array = node.data
-        traced = self.lift(array)
-        self.adopted[node] = (array, node.grad)
-        node.data = traced  # type: ignore[assignment]
-        if isinstance(node.grad, np.ndarray):
-            node.grad = self.lift(node.grad)
-        needs = node.requires_grad
-        self.guard(lambda: node.data is array and node.requires_grad is needs, True)
-        return traced
-
-    def guard(self, look: Callable[[], Any], expected: Any) -> None:
-        """The recording holds only as long as ``look()`` gives this."""
-        self._guards.append((look, expected))
-
-    def holds(self) -> bool:
-        """Whether all that was looked at is as it was."""
-        return all(look() == expected for look, expected in self._guards)
-
-    def cell(self, owner: dict[Any, Any], key: Any, step: int = 0) -> Cell:
-        """A number that is looked up before each replay; one that counts is counted now."""
-        for cell in self.cells:
-            if cell.owner is owner and cell.key == key:
-                return cell
-        owner[key] = owner.get(key, 0) + step
-        cell = Cell(owner, key, step)
-        self.cells.append(cell)
-        return cell
-
-    @property
-    def counts(self) -> bool:
-        """Whether a number counts the steps."""
-        return any(cell.step for cell in self.cells)
-
-    def load_cells(self) -> None:
-        """Look the numbers up for the next step."""
-        for cell in self.cells:
-            cell.values[0] = cell.owner[cell.key] + cell.step
-
-    def count(self, steps: int) -> None:
-        """Write back what the steps counted."""
-        for cell in self.cells:
-            if cell.step:
-                cell.owner[cell.key] += cell.step * steps
-
-    def restore(self) -> None:
-        """Put back what the recording of the step has changed."""
-        for array, values in self.snapshots:
-            array[...] = values
-        for cell in self.cells:
-            if cell.step:
-                cell.owner[cell.key] -= cell.step
-        for node, (_, grad) in self.adopted.items():
-            node.grad = grad
-
-    def release(self) -> None:
-        """Give the leaves their arrays back."""
-        for node, (array, _) in self.adopted.items():
-            node.data = array
-
-    def settle(self) -> None:
-        """End the recording: what is left of it in the leaves are arrays of the program.
-
-        Raises:
-            CaptureError: the step leaves gradients that the next one would add to.
-        """
-        for node, (_, before) in self.adopted.items():
-            grad = node.grad.data if hasattr(node.grad, "_node") else node.grad
-            if not isinstance(grad, Traced):
-                continue
-            if isinstance(before, np.ndarray):
-                if grad.array is not before:
-                    self.copied(grad, self.lift(before))
-                node.grad = before
-                continue
-            if node not in self.reset and before is None:
-                self.release()
-                self.restore()
-                raise CaptureError(
-                    "the step leaves a gradient that the next one would add to: call "
-                    "optimizer.zero_grad(), or set .grad = None, in the step"
-                )
-            self._kept.append(grad)
-            node.grad = grad.array
-        self.release()
-
-    def overwrite(self) -> None:
-        """Note that the leaves' values were changed."""
-        for node in self.adopted:
-            if node.requires_grad:
-                node.overwritten()
-
-    def is_written(self, traced: Traced | None) -> bool:
-        """Whether a call writes to this array."""
-        return traced is not None and any(
-            np.may_share_memory(each, traced.array) for each in self._written
-        )
 
     # --- floating-point errors and others ---------------------------------------------------
 
@@ -247,7 +116,17 @@ class Recorder:
 
     def fail(self) -> NoReturn:
         """Raise the error that ended a replay."""
-        _raise(self.tape)
+        self._raise()
+
+    def _raise(self) -> NoReturn:
+        item, bad, bound = self.tape.trouble()
+        if item in self.finite:
+            what, value = self.finite[item]
+            raise NotFiniteError(what, float(value))
+        if self.tape.calls[item][0] == "check_index":
+            raise IndexError(f"index {bad} is out of bounds for an axis of size {bound}")
+        self.tape.explain()
+        raise AssertionError("a replay ended without a reason; please report this")
 
     # --- recording --------------------------------------------------------------------
 
@@ -273,9 +152,7 @@ class Recorder:
                 f"pass it a .copy(){where()}"
             )
         heed, fatal = self._flags(operands)
-        self.tape.loop(
-            name, *function, operands, calls, heed, fatal, shared, bound, source=where()
-        )
+        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
         self._written.append(operands[-1])
         self.note(name, [(each.shape, each.strides, each.dtype.str) for each in operands])
         self.run(since)
@@ -294,7 +171,7 @@ class Recorder:
         if why == "flags":
             self.tell_flags()
         if why != "done":
-            _raise(self.tape)
+            self._raise()
 
     def note(self, name: str, details: Any) -> None:
         """Note a call for the comparison of two recordings."""
@@ -333,6 +210,28 @@ class Recorder:
         self.loop("copy", (function, 0), operands, calls=calls)
         return target
 
+    def check_finite(self, what: str, value: Traced) -> None:
+        """Record a check that ends the replay, with an error that names ``what``."""
+        kind = f"{value.dtype.kind}{value.dtype.itemsize}"
+        function = (_doorway.OWN_LOOPS["check_finite", kind], 0)
+        self.finite[len(self.tape)] = (what, value.array)
+        self._kept.append(value)
+        self.loop("check_finite", function, [value.array], shared=False, bound=0)
+
+    def label_hits(self, scores: Traced, labels: Traced, hits: Traced) -> None:
+        """Record the count of labels (N,) that the largest of the scores (N, C) hit."""
+        kind = f"{scores.dtype.kind}{scores.dtype.itemsize}"
+        operands = [scores.copy() if not scores.flags.c_contiguous else scores, labels, hits]
+        arrays = [each.array for each in operands]
+        since = len(self.tape)
+        self.tape.core(
+            "label_hits", _doorway.OWN_LOOPS["label_hits", kind], 0, arrays,
+            [each.ctypes.data for each in arrays], list(scores.shape), [], where(),
+        )  # fmt: skip
+        self._written.append(hits.array)
+        self.note("label_hits", scores.shape)
+        self.run(since)
+
     # --- kernels ----------------------------------------------------------------------
 
     def kernel(self, kernel: Any, given: dict[str, Any]) -> Any:
@@ -352,7 +251,7 @@ class Recorder:
         if outputs is None:
             stand_ins = self._made_plain(kernel, args, numbers)
             outputs = kernel.outputs(numbers)
-        results = []
+        results: list[Any] = []
         for i, (row, output) in enumerate(zip(rows, outputs, strict=True)):
             if row.role not in WRITTEN:
                 continue
@@ -373,7 +272,7 @@ class Recorder:
         ]
         for position, each in enumerate(args):
             if isinstance(each, Cell):
-                self.tape.link_scalar(since, position, each.values)
+                self.tape.link_scalar(since, position, each.values, 8 if self.capacity > 1 else 0)
         self.note(
             kernel.name,
             [
@@ -397,9 +296,9 @@ class Recorder:
     def _argument(self, row: Any, value: Any) -> Any:
         if isinstance(value, Traced):
             wanted = {"labels": np.int64, "weights": np.float64}.get(row.role)
-            if wanted is not None and value.dtype.kind in "biuf" and value.dtype != wanted:
-                if row.role == "weights" or value.dtype.kind in "iu":
-                    return self.cast(value, wanted)
+            kinds = "biuf" if row.role == "weights" else "iu"
+            if wanted is not None and value.dtype.kind in kinds and value.dtype != wanted:
+                return self.cast(value, wanted)
         return value
 
     def _made_plain(
@@ -469,30 +368,10 @@ def _same(found: Array, expected: Array) -> bool:
 def _digest(array: Array) -> bytes:
     import hashlib
 
-    return hashlib.blake2b(np.ascontiguousarray(array)).digest()
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes()).digest()
 
 
 _FLAG_TEXTS = {
     "divide": "divide by zero", "over": "overflow", "under": "underflow",
     "invalid": "invalid value",
 }  # fmt: skip
-
-
-def _raise(tape: Any) -> NoReturn:
-    """The error that ended the replay of a tape."""
-    item, bad, bound = tape.trouble()
-    if tape.calls[item][0] == "check_index":
-        raise IndexError(f"index {bad} is out of bounds for an axis of size {bound}")
-    tape.explain()
-    raise AssertionError("a replay ended without a reason; please report this")
-
-
-def where() -> str:
-    """The line of the caller's step that is running, for an error."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("fastnn.", "numpy.")) and module != "fastnn":
-            return f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""

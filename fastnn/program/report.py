@@ -9,7 +9,7 @@ import numpy as np
 from fastnn.runtime import get_num_threads, peak_gflops
 
 if TYPE_CHECKING:
-    from fastnn.program.capture import Recording
+    from fastnn.program.replay import Recording
 
 
 def call_table(recording: Recording) -> str:
@@ -69,7 +69,7 @@ def _shapes(shapes: list[Any]) -> str:
     return " ".join("×".join(map(str, shape)) or "1" for shape in shapes if shape is not None)
 
 
-def _bytes(count: int) -> str:
+def _bytes(count: float) -> str:
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

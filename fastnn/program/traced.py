@@ -6,13 +6,13 @@ Views of it are made, not recorded; a value cannot be read, for it would become 
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from fastnn.operators import Operators
 from fastnn.program.errors import CaptureError
+from fastnn.program.where import where
 
 if TYPE_CHECKING:
     from fastnn.ops.op import Op
@@ -22,16 +22,23 @@ if TYPE_CHECKING:
 class Traced(Operators):
     """An array in the memory of a program, or an argument or parameter of it."""
 
-    __slots__ = ("array", "memory", "recorder")
+    __slots__ = ("array", "base", "memory", "recorder")
 
-    def __init__(self, array: Any, memory: Any, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        array: np.ndarray[Any, np.dtype[Any]],
+        memory: Any,
+        recorder: Recorder,
+        base: Any = None,
+    ) -> None:
         self.array = array
         self.memory = memory
         self.recorder = recorder
+        self.base = base  # the traced array that this one is a view of
 
     def view_of(self, array: Any) -> Traced:
         """A view of this array's memory."""
-        return Traced(array, self.memory, self.recorder)
+        return Traced(array, self.memory, self.recorder, self)
 
     # --- what is known without a value ----------------------------------------------------
 
@@ -43,7 +50,8 @@ class Traced(Operators):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self.array.shape
+        shape: tuple[int, ...] = self.array.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -66,11 +74,6 @@ class Traced(Operators):
         return self.array.nbytes
 
     @property
-    def base(self) -> Any:
-        """The array that this one is a view of, or None; as of any array of NumPy's."""
-        return None if self.memory is None else self.array.base
-
-    @property
     def flags(self) -> Any:
         """As of the array."""
         return self.array.flags
@@ -87,8 +90,6 @@ class Traced(Operators):
     # --- what would read a value ------------------------------------------------------------
 
     def _read(self, how: str) -> NoReturn:
-        from fastnn.program.recorder import where
-
         raise CaptureError(
             f"{how} reads a value of the step in Python, where a replay does not come: return it "
             f"from the step, or compute with it in NumPy (np.where instead of if){where()}"
@@ -126,8 +127,11 @@ class Traced(Operators):
     def __fastnn_kernel__(self, kernel: Any, given: dict[str, Any]) -> Any:
         return self.recorder.kernel(kernel, given)
 
+    def __fastnn_zeros__(self, shape: tuple[int, ...]) -> Any:
+        return self.recorder.fresh(np.zeros(shape, self.dtype))
+
     def __pow__(self, exponent: Any) -> Any:
-        from fastnn.program.primitives import power
+        from fastnn.program.ufuncs import power
 
         return power(self.recorder, self, exponent)
 
@@ -152,12 +156,12 @@ class Traced(Operators):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        from fastnn.program.primitives import getitem
+        from fastnn.program.places import getitem
 
         return getitem(self.recorder, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        from fastnn.program.primitives import setitem
+        from fastnn.program.places import setitem
 
         setitem(self.recorder, self, index, value)
 
@@ -171,9 +175,9 @@ class Traced(Operators):
             return self.copy(order)
         return self.recorder.cast(self, dtype)
 
-    def copy(self, order: str = "C") -> Any:
+    def copy(self, order: Any = "C") -> Any:
         """As ``numpy.ndarray.copy``."""
-        like = self.array.copy(order)  # type: ignore[call-overload]
+        like = self.array.copy(order)
         return self.recorder.copied(self, self.recorder.empty(self.shape, self.dtype, like))
 
     def view(self, dtype: Any = None) -> Any:
@@ -204,12 +208,12 @@ class Traced(Operators):
     # --- NumPy's protocols ------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from fastnn.program.primitives import ufunc_call
+        from fastnn.program.ufuncs import ufunc_call
 
         return ufunc_call(self.recorder, ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from fastnn.program.primitives import function_call
+        from fastnn.program.functions import function_call
 
         return function_call(self.recorder, func, args, kwargs)
 
@@ -235,6 +239,17 @@ for _name, _ufunc in {
 }.items():  # fmt: skip
     for _prefix, _method in zip(("", "r", "i"), _operator(_ufunc), strict=True):
         setattr(Traced, f"__{_prefix}{_name}__", _method)
-Traced.__matmul__, Traced.__rmatmul__, _ = _operator(np.matmul)  # type: ignore[method-assign]
-Traced.__rpow__ = lambda self, other: np.power(other, self)  # type: ignore[method-assign]
-del operator
+Traced.__matmul__, Traced.__rmatmul__, _ = _operator(np.matmul)
+Traced.__rpow__ = lambda self, other: np.power(other, self)
+
+
+def array_of(value: Any) -> Any:
+    """The array of a traced one, other values as they are."""
+    return value.array if isinstance(value, Traced) else value
+
+
+def is_foreign(value: Any) -> bool:
+    """Whether another type shall answer: a Tensor, which is made of traced arrays itself."""
+    return hasattr(type(value), "__array_ufunc__") and not isinstance(
+        value, (Traced, np.ndarray, np.generic)
+    )

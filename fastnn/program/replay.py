@@ -137,7 +137,12 @@ class Recording:
         recorder: what recorded them.
     """
 
-    def __init__(self, step: Step, args: Sequence[Any], feedback: bool = False) -> None:
+    def __init__(
+        self, step: Step, args: Sequence[Any], feedback: bool = False, capacity: int = 1
+    ) -> None:
+        self._capacity = capacity
+        self._has_rates = False
+        self.made = 0  # steps of the last replay
         first = self._record(step, args, feedback)
         first.restore()
         second = self._record(step, args, feedback)
@@ -152,7 +157,7 @@ class Recording:
         second.tell_flags()
 
     def _record(self, step: Step, args: Sequence[Any], feedback: bool) -> Recorder:
-        recorder = Recorder()
+        recorder = Recorder(self._capacity)
         self._inputs = [_Input(recorder, each) for each in args]
         try:
             with recording_by(recorder), closed_over_as_constants(step):
@@ -170,12 +175,13 @@ class Recording:
     def _feed_back(self, recorder: Recorder) -> None:
         """Copy what the step returned to where its arguments are."""
         results = _results_like(self._returned, self._inputs)
-        held = []
+        held: list[Any] = []
         for result, each in zip(results, self._inputs, strict=True):
             if isinstance(result, Traced) and result.array is each.traced.array:
                 held.append(None)
-            elif any(np.may_share_memory(_array(result), other.traced.array)
-                     for other in self._inputs):
+            elif any(
+                np.may_share_memory(_array(result), other.traced.array) for other in self._inputs
+            ):
                 held.append(recorder.copied(result, recorder.empty(result.shape, result.dtype)))
             else:
                 held.append(result)
@@ -203,20 +209,44 @@ class Recording:
     def run(self, steps: int, seconds: float = 0.1) -> None:
         """Make steps, with a look at signals in between."""
         recorder = self.recorder
-        recorder.load_cells()
+        recorder.load_cells(0, steps)
         made = 0
         while made < steps:
-            # A step that counts is told its number by Python: one at a time.
-            last = steps if not recorder.counts else made + 1
-            done, why = self.tape.run(made, last, seconds)
+            done, why = self.tape.run(made, steps, seconds)
             recorder.count(done)
             made += done
             if why not in ("done", "late"):
                 recorder.tell_flags()
                 recorder.fail()
-            recorder.load_cells()
         recorder.tell_flags()
         recorder.overwrite()
+
+    def advance(self, first: int, last: int, seconds: float) -> int:
+        """Make steps first to last - 1, as many as the time allows; how many were made."""
+        recorder = self.recorder
+        if not self._has_rates:
+            recorder.load_cells(first, last - first)
+        self.made, why = self.tape.run(first, last, seconds)
+        recorder.count(self.made)
+        self._has_rates = False
+        recorder.tell_flags()
+        recorder.overwrite()
+        if why not in ("done", "late"):
+            recorder.fail()
+        return self.made
+
+    def set_rates(self, first: int, groups: Sequence[Any], rates: Array) -> None:
+        """Learning rates (steps, groups) of the steps from ``first`` on."""
+        self.recorder.load_cells(first, len(rates))
+        self._has_rates = True
+        for cell in self.recorder.cells:
+            for group, column in zip(groups, rates.T, strict=True):
+                if cell.owner is group and cell.key == "lr":
+                    cell.values[first : first + len(rates)] = column
+
+    def move(self, array: Array, stride: int, position: int) -> None:
+        """What lies in the array at step ``position`` lies ``stride`` bytes further at the next."""
+        self.tape.move(array, stride, position)
 
     def results(self, copy: bool) -> Any:
         """What the step returned, as arrays."""
@@ -291,7 +321,7 @@ def iterate(step: Step, state: Any, n: int) -> Any:
     if n == 0:
         results = [array.copy() for array in arrays]
     else:
-        recording = Recording(step, arrays, feedback=True)
+        recording = Recording(step, arrays, feedback=True, capacity=n)
         recording.run(n - 1)
         results = [each.traced.array.copy() for each in recording._inputs]
     if not several:
@@ -361,4 +391,3 @@ def _compare(first: Recorder, second: Recorder) -> None:
             f"the step does not do the same when it is run again: it made {len(first.log)} "
             f"calls, then {len(second.log)}"
         )
-
