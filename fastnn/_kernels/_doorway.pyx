@@ -242,6 +242,8 @@ cdef class Kernel:
         cdef bint shared = False
         binding.type = binding.group_ndim = -1
         c.itemsize = 4
+        for i in range(MAX_FINISHES):
+            c.finish[i] = NULL
         for i in range(self.size_count):
             c.size[i] = -1
         for i in range(self.count):
@@ -430,3 +432,4 @@ include "table.pxi"
 include "nest.pxi"
 include "loops.pxi"
 include "tape.pxi"
+include "fusion.pxi"

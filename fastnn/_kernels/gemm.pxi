@@ -42,6 +42,7 @@ cdef enum:
     K_BLOCK = 1024         # bytes of a row of A: as many rows of a panel of B fill a first cache
     COLUMN_BLOCK = 512     # bytes of a row of B in one task
     ROW_BLOCK = 128        # rows of A in one task, at most
+    FINISH_CHUNK = 8192    # elements: no more than one task of any elementwise kernel
     A_GAP = 16             # elements between rows of A that are moved apart
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
     TASKS_A_THREAD = 4     # so that the last one to end is not waited for long
@@ -56,6 +57,8 @@ cdef struct Product:
     void *c
     Py_ssize_t c_row, c_column
     const void *bias
+    Call *finish              # an elementwise call that follows each block of C, or NULL
+    task_t finish_task
     Py_ssize_t row_block, column_block, tasks
 
 
@@ -111,10 +114,34 @@ cdef inline Py_ssize_t k_block(Py_ssize_t K, int itemsize) noexcept nogil:
     return max(blocks(K, max(blocks(K * itemsize, K_BLOCK), 1)), 1)
 
 
+cdef enum StripPacking:
+    AS_IT_IS
+    INTERLEAVED  # A is a transpose: the rows of a strip, element by element
+    APART        # A's rows lie so that they would push each other, and B, out of the first cache
+
+
+cdef inline StripPacking strip_packing(
+    Product *p, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t depth, int itemsize
+) noexcept nogil:
+    """Packing pays where a strip is used for some panels of B."""
+    if rows > ROW_BLOCK or rows < FN_TILE_ROWS or depth < 16:
+        return AS_IT_IS
+    if columns * itemsize < 4 * FN_VECTOR_BYTES:
+        return AS_IT_IS
+    if p.a_row == 1 and p.a_k != 1:
+        return INTERLEAVED
+    if p.a_k == 1 and p.a_row * itemsize % 4096 == 0:
+        return APART
+    return AS_IT_IS
+
+
 cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
-    """Room for one block of B, its columns rounded up to whole panels, and one of A."""
-    return k_block(p.K, itemsize) * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES) + (
-        (k_block(p.K, itemsize) + A_GAP) * 2 * ROW_BLOCK * itemsize)
+    """Room for one block of B, its columns rounded up to whole panels, and one of A's strips."""
+    cdef Py_ssize_t depth = k_block(p.K, itemsize), rows = min(p.M, <Py_ssize_t> ROW_BLOCK)
+    cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
+    if strip_packing(p, rows, p.N, depth, itemsize) == AS_IT_IS:
+        return b
+    return b + (round_up(rows, FN_TILE_ROWS) * (depth + A_GAP)) * itemsize
 
 
 cdef enum Packing:
@@ -164,27 +191,6 @@ cdef void pack(
                 target[k * width + j] = 0
 
 
-cdef enum StripPacking:
-    AS_IT_IS
-    INTERLEAVED  # A is a transpose: the rows of a strip, element by element
-    APART        # A's rows lie so that they would push each other, and B, out of the first cache
-
-
-cdef inline StripPacking strip_packing(
-    Product *p, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t depth, int itemsize
-) noexcept nogil:
-    """Packing pays where a strip is used for some panels of B."""
-    if rows > ROW_BLOCK or rows < FN_TILE_ROWS or depth < 16:
-        return AS_IT_IS
-    if columns * itemsize < 4 * FN_VECTOR_BYTES:
-        return AS_IT_IS
-    if p.a_row == 1 and p.a_k != 1:
-        return INTERLEAVED
-    if p.a_k == 1 and p.a_row * itemsize % 4096 == 0:
-        return APART
-    return AS_IT_IS
-
-
 cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogil:
     """One task: a block of rows and columns of C."""
     cdef Py_ssize_t row_blocks = blocks(p.M, p.row_block)
@@ -202,6 +208,40 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
             multiply_block(p, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
             k0 += max(depth, 1)
         j0 += widest
+    if p.finish != NULL:
+        finish_block(p, i0, i1, task // row_blocks * p.column_block, end, scratch)
+
+
+cdef void finish_block(
+    Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1, floating *scratch
+) noexcept nogil:
+    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, while they are in the cache."""
+    cdef Call part = p.finish[0]
+    cdef Py_ssize_t i
+    if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
+        finish_run(p, &part, i0 * p.c_row, (i1 - i0) * p.c_row, scratch)
+    elif p.c_column == 1:
+        for i in range(i0, i1):
+            finish_run(p, &part, i * p.c_row + j0, j1 - j0, scratch)
+    else:  # the product is turned over: its columns are rows in memory
+        for i in range(j0, j1):
+            finish_run(p, &part, i * p.c_column + i0, i1 - i0, scratch)
+
+
+cdef inline void finish_run(
+    Product *p, Call *part, Py_ssize_t start, Py_ssize_t n, floating *scratch
+) noexcept nogil:
+    """The elementwise call on n elements from ``start`` on."""
+    cdef Py_ssize_t at = 0
+    cdef int i
+    while at < n:
+        part.size[0] = min(n - at, <Py_ssize_t> FINISH_CHUNK)
+        for i in range(MAX_ARRAYS):
+            part.array[i] = NULL
+            if p.finish.array[i] != NULL:
+                part.array[i] = <floating *> p.finish.array[i] + start + at
+        p.finish_task(part, 0, 0, scratch)
+        at += FINISH_CHUNK
 
 
 cdef void multiply_block(

@@ -17,7 +17,8 @@ cdef extern from "clock.h" nogil:
 cdef enum Kind:
     KERNEL
     LOOP
-    CORE  # a generalized ufunc: one inner call, with core dimensions
+    CORE   # a generalized ufunc: one inner call, with core dimensions
+    FUSED  # a call that another one makes
 
 cdef enum:
     MAX_CORE = 12
@@ -383,7 +384,7 @@ cdef class Tape:
                     if item.call.status != OK:
                         self.stopped = i
                         return STATUS
-                else:
+                elif item.kind == CORE:
                     stained = True
                     run_core(item)
                 if profile:
@@ -392,6 +393,10 @@ cdef class Tape:
             if fn_seconds() >= end and step[0] < last:
                 return LATE
         return DONE
+
+    def is_fused(self, int item):
+        """Whether another call makes this one."""
+        return self.items[item].kind == FUSED
 
     def itemsize(self, int item):
         """Bytes of an element of what a call computes."""

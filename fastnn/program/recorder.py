@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
@@ -57,6 +58,7 @@ class Recorder(Outside):
         self.nbytes = 0
         self.finite: dict[int, tuple[str, Array]] = {}
         self._free: dict[int, list[Array]] = {}
+        self._resting: deque[tuple[int, Array]] = deque()
         self._depth: list[Any] = []
 
     # --- memory -----------------------------------------------------------------------
@@ -78,6 +80,11 @@ class Recorder(Outside):
         return Traced(array, block, self)
 
     def _memory(self, wanted: int) -> Array:
+        # What was freed since the last call is not given to the next one, which may be made
+        # on the blocks of that call's result while others are still read.
+        while self._resting and self._resting[0][0] + 1 < len(self.tape):
+            memory = self._resting.popleft()[1]
+            self._free.setdefault(len(memory), []).append(memory)
         fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
         if fitting and min(fitting) <= 2 * wanted:
             return self._free[min(fitting)].pop()
@@ -87,7 +94,7 @@ class Recorder(Outside):
         return raw[start : start + wanted]
 
     def _give_back(self, memory: Array) -> None:
-        self._free.setdefault(len(memory), []).append(memory)
+        self._resting.append((len(self.tape), memory))
 
     def loose(self, array: Array) -> Traced:
         """A traced array that holds no memory: for one call, while another holds it."""

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from fastnn._kernels._doorway import Fusion
 from fastnn.checks import whole
 from fastnn.node import Node
 from fastnn.program.constants import closed_over_as_constants
@@ -135,7 +136,10 @@ class Recording:
     Attributes:
         tape: the calls.
         recorder: what recorded them.
+        fuses: whether elementwise calls are made on each block of the product before them.
     """
+
+    fuses = True
 
     def __init__(
         self, step: Step, args: Sequence[Any], feedback: bool = False, capacity: int = 1
@@ -154,6 +158,8 @@ class Recording:
                 "the step records nothing: it does not compute with its arguments, Tensors or "
                 "parameters"
             )
+        if self.fuses:
+            Fusion(self.tape).run()
         second.tell_flags()
 
     def _record(self, step: Step, args: Sequence[Any], feedback: bool) -> Recorder:

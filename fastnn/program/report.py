@@ -16,6 +16,8 @@ def call_table(recording: Recording) -> str:
     """A line for each call: its number, its name, the shapes of its operands."""
     lines = [f"{len(recording.tape.calls)} calls, {_bytes(recording.nbytes)}"]
     for number, (name, shapes) in enumerate(recording.tape.calls):
+        if recording.tape.is_fused(number):
+            continue
         lines.append(f"{number:4}  {name:<22} {_shapes(shapes)}")
     return "\n".join(lines)
 
@@ -40,6 +42,8 @@ def profile_table(recording: Recording, steps: int) -> str:
     for number, ((name, shapes), each) in enumerate(
         zip(recording.tape.calls, seconds, strict=True)
     ):
+        if recording.tape.is_fused(number):
+            continue
         work, moved = _work(name, shapes, recording.tape.itemsize(number))
         rate = work / max(each, 1e-12) / 1e9
         bandwidth = moved / max(each, 1e-12) / 1e9
@@ -53,6 +57,7 @@ def profile_table(recording: Recording, steps: int) -> str:
 
 def _work(name: str, shapes: list[Any], itemsize: int) -> tuple[float, float]:
     """Operations (of products alone) and bytes of a call."""
+    name = name.partition(" ")[0]
     known = [shape for shape in shapes if shape is not None]
     moved = itemsize * sum(float(np.prod(shape)) for shape in known)
     if name in ("matmul", "linear") and len(known[0]) == 2 == len(known[1]):
