@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         mse_loss,
     )
     from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+    from fastnn.program import CaptureError, Program, capture, iterate
     from fastnn.runtime import get_num_threads, info, set_num_threads
     from fastnn.serialize import load, load_metadata, save
     from fastnn.tensor import Tensor, enable_grad, no_grad
@@ -46,6 +47,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "CaptureError",
     "Checkpoint",
     "EarlyStopping",
     "Flatten",
@@ -55,6 +57,7 @@ __all__ = [
     "Module",
     "Optimizer",
     "Parameter",
+    "Program",
     "RMSprop",
     "ReLU",
     "Sequential",
@@ -63,6 +66,7 @@ __all__ = [
     "Tensor",
     "Trainer",
     "binary_cross_entropy",
+    "capture",
     "cross_entropy",
     "data",
     "draw",
@@ -75,6 +79,7 @@ __all__ = [
     "huber_loss",
     "info",
     "init",
+    "iterate",
     "jacobian",
     "l1_loss",
     "layers",
@@ -132,6 +137,10 @@ _HOMES = {
     "AdamW": "fastnn.optim.AdamW",
     "Optimizer": "fastnn.optim.Optimizer",
     "RMSprop": "fastnn.optim.RMSprop",
+    "CaptureError": "fastnn.program.CaptureError",
+    "Program": "fastnn.program.Program",
+    "capture": "fastnn.program.capture",
+    "iterate": "fastnn.program.iterate",
     "get_num_threads": "fastnn.runtime.get_num_threads",
     "info": "fastnn.runtime.info",
     "set_num_threads": "fastnn.runtime.set_num_threads",

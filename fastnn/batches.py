@@ -9,18 +9,31 @@ import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import all_right, finite, real_array
+from fastnn.tensor import tracked
 
 # Of scores (n, ...) and targets (n, ...): how many are right.
 Counter: TypeAlias = Callable[[np.ndarray, np.ndarray], int]
 
 __all__ = [
     "Batches",
+    "binary_hits",
     "input_rows",
+    "label_hits",
     "label_rows",
     "sample_weights",
     "target_rows",
     "whole_number_rows",
 ]
+
+
+def label_hits(scores: np.ndarray, y: np.ndarray) -> int:
+    """How many labels the largest score of their row hits."""
+    return int(np.count_nonzero(scores.argmax(axis=1) == y))
+
+
+def binary_hits(logits: np.ndarray, y: np.ndarray) -> int:
+    """How many binary targets a logit of the right sign hits."""
+    return int(np.count_nonzero((logits > 0) == (y > 0.5)))
 
 
 class Batches:
@@ -62,24 +75,31 @@ class Batches:
         """How many of a batch's targets the scores hit, and how many they could."""
         return (self.count(scores, y), y.size) if self.count else (0, 0)
 
+    def count_in_program(self, recorder: Any, scores: Any, y: Any, hits: Any) -> None:
+        """Record the count of a batch's hits into an array (1,) of int64."""
+        if self.count is binary_hits:
+            hits[...] = np.sum((scores > 0) == (y > 0.5), dtype=np.int64).reshape(1)
+        else:
+            recorder.label_hits(scores, y, hits)
+
     def inputs(self, indices: np.ndarray) -> np.ndarray:
         """Rows of X (n, ...), scaled and shifted, in the model's dtype."""
         n = len(indices)
-        x = self._x_buffer[:n]
+        x = tracked(self._x_buffer[:n])
         k.gather_rows(self._X, indices, self._scale, self._shift, x)
-        return x.reshape((n, *self._row_shape))
+        return x.reshape((n, *self._row_shape))  # type: ignore[no-any-return]
 
     def gather(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """x (n, ...), y (n, ...) and weights (n,) of the rows at ``indices`` (n,)."""
-        y = self._y_buffer[: len(indices)]
+        y = tracked(self._y_buffer[: len(indices)])
         if self.y.dtype != np.int64:
             n = len(self.y)
             k.gather_rows(self.y.reshape(n, -1), indices, 1.0, 0.0, y.reshape(len(y), -1))
         elif self.y.ndim == 1:
             k.gather_labels(self.y, indices, y)
         else:
-            np.take(self.y, indices, axis=0, out=y, mode="clip")
-        weight = None if self.weight is None else self.weight[indices]
+            y[...] = tracked(self.y)[indices]
+        weight = None if self.weight is None else tracked(self.weight)[indices]
         return self.inputs(indices), y, weight
 
 

@@ -125,7 +125,7 @@ def binary_cross_entropy(
 
 def _plain(value: Any) -> Any:
     """Scores, labels and weights as the kernels take them: arrays or None."""
-    if value is None or isinstance(value, (np.ndarray, Tensor)):
+    if value is None or isinstance(value, np.ndarray) or hasattr(type(value), "__fastnn_op__"):
         return value
     return np.asarray(value)
 
@@ -134,7 +134,7 @@ def _regression(op: ops.Op, pred: Any, target: Any, *options: Any) -> Tensor:
     pred = _plain(pred)
     if pred is None:
         raise TypeError("pred: wanted an array of real numbers, got None")
-    if not isinstance(target, Tensor):
+    if not hasattr(type(target), "__fastnn_op__"):
         target = real_array(target, "target").astype(pred.dtype, copy=False)
     elif target.dtype != pred.dtype:
         target = target.astype(pred.dtype)

@@ -11,7 +11,9 @@ from fastnn import losses
 from fastnn.batches import (
     Batches,
     Counter,
+    binary_hits,
     input_rows,
+    label_hits,
     label_rows,
     sample_weights,
     target_rows,
@@ -135,11 +137,11 @@ class Objective:
         right sign, each element for itself.
         """
         if self.name == "binary_cross_entropy":
-            return _binary_hits
+            return binary_hits
         if self.name in _ON_VALUES:
             return None
         is_labels = y.ndim == 1 and y.dtype == np.int64
-        return _label_hits if is_labels and len(output) == 2 and output[1] > 1 else None
+        return label_hits if is_labels and len(output) == 2 and output[1] > 1 else None
 
 
 def _output_shape(model: Module, X: Array, name: str) -> tuple[int, ...]:
@@ -152,11 +154,3 @@ def _output_shape(model: Module, X: Array, name: str) -> tuple[int, ...]:
             f"{name}: samples of shape {X.shape[1:]} do not fit the model: {error}"
         ) from error
     return output.shape[1:]
-
-
-def _label_hits(scores: Array, y: Array) -> int:
-    return int(np.count_nonzero(scores.argmax(axis=1) == y))
-
-
-def _binary_hits(logits: Array, y: Array) -> int:
-    return int(np.count_nonzero((logits > 0) == (y > 0.5)))

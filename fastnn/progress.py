@@ -34,9 +34,9 @@ class ProgressBar:
             bar_format=_FORMAT,
         )
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_progress(self) -> None:
         """Move on; make text only when tqdm draws, ten times a second at most."""
-        if self._bar.update():
+        if self._bar.update(self._run.step - self._bar.n):
             self._describe(self._run.means())
 
     def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:

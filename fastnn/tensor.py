@@ -28,9 +28,10 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class _Mode(threading.local):
-    """Whether ops are recorded; every thread starts with True."""
+    """What a thread does with ops: whether they make a graph, and who records their calls."""
 
     recording = True
+    recorder: Any = None
 
 
 _mode = _Mode()
@@ -103,6 +104,27 @@ def enable_grad() -> _Recording:
     return _Recording(True)
 
 
+@contextmanager
+def recording_by(recorder: Any) -> Iterator[None]:
+    """Whatever is done to Tensors in this thread is recorded for a program."""
+    before = _mode.recorder
+    _mode.recorder = recorder
+    try:
+        yield
+    finally:
+        _mode.recorder = before
+
+
+def recorder() -> Any:
+    """Who records the calls of this thread for a program, or None."""
+    return _mode.recorder
+
+
+def tracked(array: Any) -> Any:
+    """The array; while a program is recorded, as one whose values may change."""
+    return array if _mode.recorder is None else _mode.recorder.lift(array)
+
+
 class Tensor(Operators):
     """An array in the computational graph.
 
@@ -123,6 +145,8 @@ class Tensor(Operators):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         self._node = Node(_own_copy(data))
+        if _mode.recorder is not None:
+            self._node.data = _mode.recorder.fresh(self._node.data)
         self.requires_grad = requires_grad
         self.name = name
 
@@ -131,16 +155,23 @@ class Tensor(Operators):
     @property
     def data(self) -> Array:
         """The values, as the very array of this node.  Assigning copies into it."""
-        return self._node.data
+        node = self._node
+        if _mode.recorder is not None and type(node.data) is np.ndarray:
+            return _mode.recorder.adopt(node)  # type: ignore[no-any-return]
+        return node.data
 
     @data.setter
     def data(self, values: npt.ArrayLike) -> None:
-        own = self._node.data
+        own: Any = self.data
+        new: Any = values
         if values is not own:  # as it is after `t.data -= step`
-            values = np.asarray(values)
-            if values.shape != own.shape:
-                raise ValueError(f"data wants an array of shape {own.shape}, got {values.shape}")
-            np.copyto(own, values, casting="same_kind")
+            if not hasattr(type(new), "__fastnn_op__"):
+                new = np.asarray(new)
+            if new.shape != own.shape:
+                raise ValueError(f"data wants an array of shape {own.shape}, got {new.shape}")
+            if not np.can_cast(new.dtype, own.dtype, "same_kind"):
+                raise TypeError(f"data wants {own.dtype}, got {new.dtype}")
+            own[...] = new
         self._node.overwritten()
 
     @property
@@ -154,6 +185,9 @@ class Tensor(Operators):
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        if _mode.recorder is not None:
+            self.data  # noqa: B018  which has the recorder look after the node
+            _mode.recorder.reset.add(self._node)
         self._node.grad = value
 
     @property
@@ -229,7 +263,7 @@ class Tensor(Operators):
 
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
-        return self._node.data.item()
+        return self.data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers.
@@ -288,6 +322,8 @@ class Tensor(Operators):
 
     def __repr__(self) -> str:
         data = self._node.data
+        if type(data) is not np.ndarray:  # while a program is recorded
+            return f"Tensor({data!r})"
         values = np.array2string(data, separator=", ", prefix="Tensor(")
         needs = ", requires_grad=True" if self._node.requires_grad else ""
         name = f", name={self._node.name!r}" if self._node.name is not None else ""
@@ -476,6 +512,8 @@ def _own_copy(data: Any) -> Array:
     """A native, contiguous copy of data that holds real numbers."""
     if isinstance(data, Tensor):
         data = data.numpy()
+    if hasattr(type(data), "__fastnn_op__"):
+        return data.copy()  # type: ignore[no-any-return]
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data wants a plain array, got a masked array: fill it first")
     array = np.asarray(data)
@@ -504,11 +542,14 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     values: list[Any] = []
     kept: list[Any] = []
     needs_grad = False
+    recorder = _mode.recorder
     for argument in args:
         if isinstance(argument, Tensor):
             node = argument._node
             needs_grad = needs_grad or node.requires_grad
             kept.append(node)
+            if recorder is not None and type(node.data) is np.ndarray:
+                recorder.adopt(node)
             values.append(node.data)
         else:
             kept.append(argument)

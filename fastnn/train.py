@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
-from fastnn import functional as F
 from fastnn import optim, resuming, schedules
 from fastnn.batches import Batches
 from fastnn.callbacks import Listeners
@@ -15,10 +13,11 @@ from fastnn.checks import number
 from fastnn.history import History
 from fastnn.interrupts import Interrupts
 from fastnn.layers.module import Module, in_mode
-from fastnn.objective import EVALUATION_BATCH, Array, Objective
+from fastnn.objective import EVALUATION_BATCH, Objective
 from fastnn.progress import ProgressBar
 from fastnn.run import Run, make_plan
 from fastnn.serialize import StrPath, explaining
+from fastnn.steps import PythonSteps, ReplayedSteps
 from fastnn.tensor import Tensor, no_grad, wrap
 
 __all__ = ["Trainer"]
@@ -46,6 +45,10 @@ class Trainer:
             before ``clip_norm``.
         scale, shift: the model gets ``X * scale + shift``, batch by batch, in training
             and in ``evaluate``; so uint8 images stay uint8 in memory.
+        capture: run the training step once in Python, and then replay it in C (see
+            ``fastnn.capture``).  False runs every step in Python, for a model or a loss
+            that looks at values; so does, after one warning, a step that cannot be replayed.
+            The results have the same bits.
 
     Attributes:
         model, optimizer, schedule, clip_norm, clip_value, scale, shift: as above.
@@ -65,6 +68,7 @@ class Trainer:
         clip_value: float | None = None,
         scale: float = 1.0,
         shift: float = 0.0,
+        capture: bool = True,
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a Module, got {type(model).__name__}")
@@ -77,8 +81,9 @@ class Trainer:
         )
         self.scale = number("scale", scale, "(-inf, inf)")
         self.shift = number("shift", shift, "(-inf, inf)")
+        self.capture = bool(capture)
         self._run: Run | None = None
-        self._objective = Objective(loss)
+        self.objective = Objective(loss)
         self._listeners = Listeners(())
         # What the callbacks of a resumed run remember, until fit() gives it to them.
         self._callback_states: list[dict[str, Any]] | None = None
@@ -174,10 +179,11 @@ class Trainer:
         bar = ProgressBar(run) if progress else None
         told = Listeners([*listeners, bar]) if bar else listeners
         interrupts = Interrupts()
+        steps = (ReplayedSteps if self.capture else PythonSteps)(self, run, data)
         try:
             with interrupts, in_mode(self.model, training=True):
                 while not run.finished:
-                    self._epoch(run, data, validation, told, interrupts)
+                    self._epoch(steps, validation, told, interrupts)
         except FloatingPointError:
             listeners.tell("on_divergence", self)
             raise
@@ -192,58 +198,32 @@ class Trainer:
 
     def _epoch(
         self,
-        run: Run,
-        data: Batches,
+        steps: PythonSteps | ReplayedSteps,
         validation: Batches | None,
         listeners: Listeners,
         interrupts: Interrupts,
     ) -> None:
         """What is left of an epoch, and its row in the history."""
+        run = steps.run
         after_step = listeners.hooks("on_batch_end")
+        on_progress = listeners.hooks("on_progress")
+        most = 1 if after_step else run.steps_per_epoch
         began = perf_counter() - run.seconds
-        order = data.rows[run.order()]
-        size = run.batch_size
-        for start in range(run.position * size, run.samples, size):
+        steps.begin_epoch(steps.data.rows[run.order()])
+        while run.position < run.steps_per_epoch:
             with interrupts.held:
-                x, y, weight = data.gather(order[start : start + size])
-                self._set_learning_rates(run, run.step)
-                loss, scores = self._step(run, x, y, weight)
-                total = len(x) if weight is None else float(weight.sum())
-                run.add(loss, total, *data.hits(scores, y))
+                steps.advance(most)
                 run.seconds = perf_counter() - began
             for hook in after_step:
                 hook(self)
+            for hook in on_progress:
+                hook()
         row = self._row(run, validation)
         with interrupts.held:
             run.end_epoch({**row, "seconds": perf_counter() - began})
         listeners.tell("on_epoch_end", self, run.history.rows[-1])
 
-    def _step(self, run: Run, x: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
-        """One update by one batch; its loss and its scores."""
-        scores = self.model(wrap(x))
-        loss = self._objective(scores, y, weight)
-        value: float = loss.item()
-        if not math.isfinite(value):
-            raise run.not_finite("loss", value)
-        self.optimizer.zero_grad()
-        loss.backward()
-        if self.clip_value is not None or self.clip_norm is not None:
-            self._clip(run)
-        self.optimizer.step()
-        return value, scores.data
-
-    def _clip(self, run: Run) -> None:
-        groups = self.optimizer.param_groups
-        gradients = [p.grad for group in groups for p in group["params"]]
-        gradients = [g for g in gradients if g is not None]
-        if self.clip_value is not None:
-            F.clip_value(gradients, self.clip_value)
-        if self.clip_norm is not None:
-            norm = F.clip_norm(gradients, self.clip_norm)
-            if not math.isfinite(norm):
-                raise run.not_finite("norm of the gradients", norm)
-
-    def _set_learning_rates(self, run: Run, step: int) -> None:
+    def set_learning_rates(self, run: Run, step: int) -> None:
         """Those of this step of the run, where there is a schedule."""
         if self.schedule is not None:
             steps = run.steps_per_epoch
@@ -257,7 +237,7 @@ class Trainer:
     def _row(self, run: Run, validation: Batches | None) -> dict[str, float]:
         means = run.means()
         # Again, for a run resumed after the last step of the epoch.
-        self._set_learning_rates(run, run.step - 1)
+        self.set_learning_rates(run, run.step - 1)
         regularization = self.optimizer.regularization()
         row = {
             "data_loss": means["loss"],
@@ -294,7 +274,7 @@ class Trainer:
             for start in range(0, len(data), EVALUATION_BATCH):
                 x, y, _ = data.gather(data.rows[start : start + EVALUATION_BATCH])
                 scores = self.model(wrap(x))
-                loss += self._objective(scores, y, None).item() * len(x)
+                loss += self.objective(scores, y, None).item() * len(x)
                 batch_hits, batch_chances = data.hits(scores.data, y)
                 hits += batch_hits
                 chances += batch_chances
@@ -312,7 +292,7 @@ class Trainer:
         of: str = "",
         sample_weight: Any = None,
     ) -> Batches:
-        return self._objective.batches(
+        return self.objective.batches(
             self.model,
             X,
             y,
@@ -344,7 +324,7 @@ class Trainer:
             schedules.from_config(schedule)  # a formula is refused now, not on resume
         states = self._callback_states
         return {
-            "loss": self._objective.name,
+            "loss": self.objective.name,
             "optimizer": resuming.save_optimizer(self.optimizer, self.model),
             "schedule": schedule,
             "options": {

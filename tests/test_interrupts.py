@@ -31,7 +31,9 @@ class Interrupting(optim.SGD):
 
 def test_a_step_that_ctrl_c_falls_in_is_done_whole():
     model, plain = net(), net()
-    made = Trainer(model, "cross_entropy", Interrupting(model.parameters(), lr=0.1))
+    made = Trainer(
+        model, "cross_entropy", Interrupting(model.parameters(), lr=0.1), capture=False
+    )
     with pytest.raises(KeyboardInterrupt):
         made.fit(X, Y, batch_size=16, progress=False)
     assert made.optimizer.updates == 3 * 4

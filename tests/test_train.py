@@ -33,7 +33,7 @@ class Watch:
 
 
 def seen_batches(n=N, **options):
-    """The numbers of the samples in each step, as lists."""
+    """The numbers of the samples in each step, as lists; each step is made in Python."""
     batches = []
     numbers = np.arange(n)
 
@@ -42,7 +42,7 @@ def seen_batches(n=N, **options):
         return scores.mean()
 
     rows = np.ones((n, FEATURES), np.float32)
-    trainer(loss).fit(rows, numbers, progress=False, **options)
+    trainer(loss, capture=False).fit(rows, numbers, progress=False, **options)
     return batches
 
 
@@ -170,7 +170,7 @@ def test_modes_are_training_in_steps_evaluation_outside_and_then_as_before():
 
     model = Spy(*net().layers)
     model.layers[0].train(False)
-    fitted(model=model, validation_data=(XV, YV), epochs=1)
+    fitted(model=model, validation_data=(XV, YV), epochs=1, capture=False)
     # Samples of one find out the shapes; then three batches, then the validation.
     assert modes == [(1, False, False)] * 2 + [
         *((n, True, True) for n in (32, 32, 6)),
@@ -273,7 +273,7 @@ def test_a_loss_that_is_not_finite_stops_before_its_update(wrong):
         mean = cross_entropy(scores, y)
         return mean * np.float32(wrong) if len(steps) == 5 else mean
 
-    made = trainer(loss)
+    made = trainer(loss, capture=False)
     watch = Watch(lambda t: weights.append(t.model.state_dict()))
     message = rf"loss is {wrong} at epoch 2, step 2 of 3"
     with pytest.raises(FloatingPointError, match=message):

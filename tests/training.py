@@ -44,7 +44,7 @@ def fitted(
     """A trainer after two epochs in batches of 32, and its history."""
     given = classes()
     X, y = given[0] if X is None else X, given[1] if y is None else y
-    of_trainer = ("schedule", "clip_norm", "clip_value", "scale", "shift", "lr")
+    of_trainer = ("schedule", "clip_norm", "clip_value", "scale", "shift", "lr", "capture")
     settings = {name: options.pop(name) for name in of_trainer if name in options}
     made = trainer(loss, model, **settings)
     options = {"epochs": 2, "batch_size": 32, "progress": False, **options}

@@ -179,6 +179,9 @@ cdef class Kernel:
         for i in range(self.count):
             if value[i] != NULL:
                 given[self.names[i]] = <object> value[i]
+        for each in given.values():
+            if hasattr(type(each), "__fastnn_kernel__"):
+                return each.__fastnn_kernel__(self, given)
         plain, copies = arguments.normalise(self.name, self.arguments, given)
         for i in range(self.count):
             value[i] = <PyObject *> plain[i]
@@ -189,6 +192,22 @@ cdef class Kernel:
             target[...] = copy
             outputs[place] = target
         return self.results(outputs)
+
+    def outputs(self, list args):
+        """The arrays that a call with these plain arguments would allocate, by argument; None
+        where they are not plain."""
+        cdef PyObject *value[MAX_ARGUMENTS]
+        cdef Call c
+        cdef int i
+        cdef list outputs = [None] * MAX_ARRAYS
+        for i in range(self.count):
+            value[i] = <PyObject *> args[i]
+        if not self.bind(value, &c, outputs):
+            return None
+        return [
+            outputs[self.slots[i].place] if self.slots[i].role in (OUT, OUT64, OUTLABELS) else None
+            for i in range(self.count)
+        ]
 
     cdef run(self, Call *c, PyObject **value):
         execute(c, self.plan, self.task[c.itemsize == 8])
@@ -223,6 +242,8 @@ cdef class Kernel:
         cdef bint shared = False
         binding.type = binding.group_ndim = -1
         c.itemsize = 4
+        for i in range(MAX_FINISHES):
+            c.finish[i] = NULL
         for i in range(self.size_count):
             c.size[i] = -1
         for i in range(self.count):
@@ -408,3 +429,7 @@ cdef class Kernel:
 
 
 include "table.pxi"
+include "nest.pxi"
+include "loops.pxi"
+include "tape.pxi"
+include "fusion.pxi"

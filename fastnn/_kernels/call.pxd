@@ -13,6 +13,13 @@ cdef enum:
     MAX_SIZES = 5
     MAX_SCALARS = 7
     MAX_PHASES = 3
+    MAX_FINISHES = 2
+
+# Whose blocks an elementwise call follows: of linear's y, of linear_backward's dx or dW.
+cdef enum:
+    OF_Y = 0
+    OF_DX = 0
+    OF_DW = 1
 
 # What a kernel finds wrong in the values it is given.
 cdef enum Status:
@@ -22,7 +29,11 @@ cdef enum Status:
     NO_WEIGHT = 3
     TARGET_OUT_OF_RANGE = 4
 
-cdef struct Call:
+ctypedef struct Call
+ctypedef void (*plan_t)(Call *) noexcept nogil
+ctypedef void (*task_t)(Call *, int phase, Py_ssize_t task, void *scratch) noexcept nogil
+
+ctypedef struct Call:
     void *array[MAX_ARRAYS]          # NULL: an optional array that is not there
     Py_ssize_t size[MAX_SIZES]
     Py_ssize_t stride[2 * MAX_ARRAYS]  # of array i: 2 i rows, 2 i + 1 columns, in elements
@@ -35,12 +46,11 @@ cdef struct Call:
     Py_ssize_t scratch               # bytes that each thread needs while it runs a task
     Py_ssize_t shared                # bytes that all tasks of a call share
     void *memory                     # the shared bytes
+    Call *finish[MAX_FINISHES]       # elementwise calls that a program has each block of a
+    task_t finish_task[MAX_FINISHES]  # product followed by, or NULL
     int status
     int bad_array                    # the array at fault,
     Py_ssize_t bad_index             # and the index in it of the first bad value
-
-ctypedef void (*plan_t)(Call *) noexcept nogil
-ctypedef void (*task_t)(Call *, int phase, Py_ssize_t task, void *scratch) noexcept nogil
 
 # The code of a kernel in one instruction set's table; the tasks for float and for double.
 cdef struct Code:

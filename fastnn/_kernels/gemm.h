@@ -98,6 +98,30 @@ static void F(fn_gemm_tile)(
 #undef TILE
 }
 
+/* A transpose (K, rows) of A as strips of `height` rows, `strip` elements apart, each k by k. */
+static void F(fn_interleave)(
+    const T *a, ptrdiff_t a_k, ptrdiff_t rows, ptrdiff_t height, ptrdiff_t K, T *packed,
+    ptrdiff_t strip)
+{
+    for (ptrdiff_t k = 0; k < K; k++, a += a_k, packed += height) {
+        const T *source = a;
+        T *target = packed;
+        ptrdiff_t left = rows;
+        if (height == FN_TILE_ROWS)
+            for (; left >= FN_TILE_ROWS; left -= FN_TILE_ROWS) {
+                __builtin_memcpy(target, source, FN_TILE_ROWS * sizeof(T));
+                source += FN_TILE_ROWS;
+                target += strip;
+            }
+        for (; left > 0; left -= height) {
+            for (ptrdiff_t j = 0; j < (left < height ? left : height); j++)
+                target[j] = source[j];
+            source += height;
+            target += strip;
+        }
+    }
+}
+
 #if FN_VECTOR_BYTES
 /* One step of a transpose: vectors s apart swap the halves that lie off the diagonal. */
 FN_INLINE void F(fn_swap_halves)(V *square, const int s) {

@@ -25,6 +25,12 @@ cdef extern from "gemm_types.h" nogil:
         Py_ssize_t rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row,
         const double *b, Py_ssize_t b_row, double *c, Py_ssize_t c_row, const double *bias,
         int add)
+    void fn_interleave_32(
+        const float *a, Py_ssize_t a_k, Py_ssize_t rows, Py_ssize_t height, Py_ssize_t K,
+        float *packed, Py_ssize_t strip)
+    void fn_interleave_64(
+        const double *a, Py_ssize_t a_k, Py_ssize_t rows, Py_ssize_t height, Py_ssize_t K,
+        double *packed, Py_ssize_t strip)
     void fn_transpose_32(
         const float *source, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns,
         float *packed, Py_ssize_t packed_row)
@@ -33,9 +39,11 @@ cdef extern from "gemm_types.h" nogil:
         double *packed, Py_ssize_t packed_row)
 
 cdef enum:
-    K_BLOCK = 2048         # bytes of a row of A: a strip of 8 is half of a first-level cache
+    K_BLOCK = 1024         # bytes of a row of A: as many rows of a panel of B fill a first cache
     COLUMN_BLOCK = 512     # bytes of a row of B in one task
     ROW_BLOCK = 128        # rows of A in one task, at most
+    FINISH_CHUNK = 8192    # elements: no more than one task of any elementwise kernel
+    A_GAP = 16             # elements between rows of A that are moved apart
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
     TASKS_A_THREAD = 4     # so that the last one to end is not waited for long
 
@@ -49,6 +57,8 @@ cdef struct Product:
     void *c
     Py_ssize_t c_row, c_column
     const void *bias
+    Call *finish              # an elementwise call that follows each block of C, or NULL
+    task_t finish_task
     Py_ssize_t row_block, column_block, tasks
 
 
@@ -104,9 +114,34 @@ cdef inline Py_ssize_t k_block(Py_ssize_t K, int itemsize) noexcept nogil:
     return max(blocks(K, max(blocks(K * itemsize, K_BLOCK), 1)), 1)
 
 
+cdef enum StripPacking:
+    AS_IT_IS
+    INTERLEAVED  # A is a transpose: the rows of a strip, element by element
+    APART        # A's rows lie so that they would push each other, and B, out of the first cache
+
+
+cdef inline StripPacking strip_packing(
+    Product *p, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t depth, int itemsize
+) noexcept nogil:
+    """Packing pays where a strip is used for some panels of B."""
+    if rows > ROW_BLOCK or rows < FN_TILE_ROWS or depth < 16:
+        return AS_IT_IS
+    if columns * itemsize < 4 * FN_VECTOR_BYTES:
+        return AS_IT_IS
+    if p.a_row == 1 and p.a_k != 1:
+        return INTERLEAVED
+    if p.a_k == 1 and p.a_row * itemsize % 4096 == 0:
+        return APART
+    return AS_IT_IS
+
+
 cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
-    """Room for one block of B, its columns rounded up to whole panels."""
-    return k_block(p.K, itemsize) * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
+    """Room for one block of B, its columns rounded up to whole panels, and one of A's strips."""
+    cdef Py_ssize_t depth = k_block(p.K, itemsize), rows = min(p.M, <Py_ssize_t> ROW_BLOCK)
+    cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
+    if strip_packing(p, rows, p.N, depth, itemsize) == AS_IT_IS:
+        return b
+    return b + (round_up(rows, FN_TILE_ROWS) * (depth + A_GAP)) * itemsize
 
 
 cdef enum Packing:
@@ -123,7 +158,7 @@ cdef inline Packing packing(
         return PACKED
     if not FN_PARTIAL_IS_FAST and columns % lanes != 0:
         return PACKED
-    if p.b_k * itemsize % 1024 == 0 and p.K >= 64 and rows >= 4 * FN_TILE_ROWS:
+    if p.b_k * itemsize > 2 * FN_VECTOR_BYTES and p.K >= 64 and rows >= 4 * FN_TILE_ROWS:
         return KEPT
     return IN_PLACE
 
@@ -173,6 +208,40 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
             multiply_block(p, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
             k0 += max(depth, 1)
         j0 += widest
+    if p.finish != NULL:
+        finish_block(p, i0, i1, task // row_blocks * p.column_block, end, scratch)
+
+
+cdef void finish_block(
+    Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1, floating *scratch
+) noexcept nogil:
+    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, while they are in the cache."""
+    cdef Call part = p.finish[0]
+    cdef Py_ssize_t i
+    if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
+        finish_run(p, &part, i0 * p.c_row, (i1 - i0) * p.c_row, scratch)
+    elif p.c_column == 1:
+        for i in range(i0, i1):
+            finish_run(p, &part, i * p.c_row + j0, j1 - j0, scratch)
+    else:  # the product is turned over: its columns are rows in memory
+        for i in range(j0, j1):
+            finish_run(p, &part, i * p.c_column + i0, i1 - i0, scratch)
+
+
+cdef inline void finish_run(
+    Product *p, Call *part, Py_ssize_t start, Py_ssize_t n, floating *scratch
+) noexcept nogil:
+    """The elementwise call on n elements from ``start`` on."""
+    cdef Py_ssize_t at = 0
+    cdef int i
+    while at < n:
+        part.size[0] = min(n - at, <Py_ssize_t> FINISH_CHUNK)
+        for i in range(MAX_ARRAYS):
+            part.array[i] = NULL
+            if p.finish.array[i] != NULL:
+                part.array[i] = <floating *> p.finish.array[i] + start + at
+        p.finish_task(part, 0, 0, scratch)
+        at += FINISH_CHUNK
 
 
 cdef void multiply_block(
@@ -185,40 +254,60 @@ cdef void multiply_block(
     cdef int rows = <int> blocks(i1 - i0, blocks(i1 - i0, FN_TILE_ROWS))
     cdef Py_ssize_t strip, panel, i, j, b_k
     cdef const floating *a
+    cdef const floating *first_a = <const floating *> p.a + i0 * p.a_row + k0 * p.a_k
+    cdef Py_ssize_t a_strip, a_row = p.a_row, a_k = p.a_k
     cdef const floating *b
     cdef const floating *bias = NULL
     cdef floating *c
     cdef floating *kept
+    cdef floating *strips = scratch + k_block(p.K, sizeof(floating)) * round_up(
+        COLUMN_BLOCK, 2 * FN_VECTOR_BYTES) // <Py_ssize_t> sizeof(floating)
     cdef floating tile[FN_TILE_SIZE]
     cdef int m, n
     cdef Packing how = packing(p, i1 - i0, j1 - j0, sizeof(floating))
+    if how == KEPT:
+        rows = FN_TILE_ROWS  # the strip that packs takes all the rows of a tile
+    cdef StripPacking how_a = strip_packing(p, i1 - i0, j1 - j0, depth, sizeof(floating))
+    a_strip = rows * p.a_row
     if how == PACKED:
         pack(p, k0, depth, j0, j1 - j0, scratch)
+    if how_a == INTERLEAVED:
+        a_strip = rows * depth + A_GAP
+        if floating is float:
+            fn_interleave_32(first_a, p.a_k, i1 - i0, rows, depth, strips, a_strip)
+        else:
+            fn_interleave_64(first_a, p.a_k, i1 - i0, rows, depth, strips, a_strip)
+        first_a, a_row, a_k = strips, 1, rows
+    elif how_a == APART:
+        for i in range(i1 - i0):
+            memcpy(strips + i * (depth + A_GAP), first_a + i * p.a_row, depth * sizeof(floating))
+        first_a, a_strip, a_row = strips, rows * (depth + A_GAP), depth + A_GAP
     if p.bias != NULL and k0 + depth == p.K:
         bias = <const floating *> p.bias + j0
-    for strip in range(blocks(i1 - i0, rows)):
-        i = i0 + strip * rows
-        m = <int> min(<Py_ssize_t> rows, i1 - i)
-        a = <const floating *> p.a + i * p.a_row + k0 * p.a_k
-        for panel in range(blocks(j1 - j0, width)):
-            j = panel * width
-            n = <int> min(<Py_ssize_t> width, j1 - j0 - j)
+    # A panel of B stays in the first cache while the strips of A pass by it.
+    for panel in range(blocks(j1 - j0, width)):
+        j = panel * width
+        n = <int> min(<Py_ssize_t> width, j1 - j0 - j)
+        for strip in range(blocks(i1 - i0, rows)):
+            i = i0 + strip * rows
+            m = <int> min(<Py_ssize_t> rows, i1 - i)
+            a = first_a + strip * a_strip
             c = <floating *> p.c + i * p.c_row + (j0 + j) * p.c_column
             kept = NULL
             if how == IN_PLACE:
                 b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
             elif how == KEPT and strip == 0:
                 b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
-                kept = scratch + j * depth
+                kept = scratch
             else:
-                b, b_k = scratch + j * depth, width
+                b, b_k = scratch + (0 if how == KEPT else j * depth), width
             if p.c_column == 1:
                 gemm_tile(
-                    m, n, depth, a, p.a_row, p.a_k, b, b_k, c, p.c_row,
+                    m, n, depth, a, a_row, a_k, b, b_k, c, p.c_row,
                     bias + j if bias != NULL else NULL, k0 > 0, kept)
             else:
                 gemm_tile(
-                    m, n, depth, a, p.a_row, p.a_k, b, b_k, tile, width, <floating *> NULL,
+                    m, n, depth, a, a_row, a_k, b, b_k, tile, width, <floating *> NULL,
                     False, kept)
                 spread(tile, width, m, n, c, p.c_row, p.c_column, k0 > 0)
 

@@ -8,6 +8,7 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
     p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
     p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
     p.bias, p.c, p.c_row, p.c_column = c.array[2], c.array[3], p.N, 1
+    p.finish, p.finish_task = c.finish[OF_Y], c.finish_task[OF_Y]
 
 
 cdef void plan_matmul(Call *c) noexcept nogil:
@@ -55,6 +56,9 @@ cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
             &p, task, p.N if c.tasks[0] == 1 else task + 1, <floating *> c.memory)
     elif takes_dots(&p, sizeof(floating)):
         multiply_dots(&p, task, <const floating *> c.memory)
+        if p.finish != NULL:
+            finish_block(
+                &p, task * p.row_block, min((task + 1) * p.row_block, p.M), 0, p.N, scratch)
     else:
         multiply(&p, task, scratch)
 
@@ -69,6 +73,7 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
     dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
     dx.c, dx.c_row, dx.c_column, dx.bias = c.array[3], D, 1, NULL
+    dx.finish, dx.finish_task = c.finish[OF_DX], c.finish_task[OF_DX]
     arrange(dx, c)
     if c.array[3] == NULL:
         dx.tasks = 0
@@ -76,6 +81,7 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dW.a, dW.a_row, dW.a_k = c.array[1], c.stride[3], c.stride[2]
     dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
     dW.c, dW.c_row, dW.c_column, dW.bias = c.array[4], C, 1, NULL
+    dW.finish, dW.finish_task = c.finish[OF_DW], c.finish_task[OF_DW]
     arrange(dW, c)
     if c.array[4] == NULL:
         dW.tasks = 0
@@ -88,6 +94,10 @@ cdef void plan_linear_backward(Call *c) noexcept nogil:
     c.tasks[0] = 1 + dx.tasks + dW.tasks
     if dx.tasks <= 1 and dW.tasks <= 1:
         c.tasks[0] = 1  # too little to share: one task does it all
+    elif c.finish[OF_DW] != NULL and dx.tasks > 0:
+        # What follows dW may write to W, which dx reads.
+        c.phases = 2
+        c.tasks[0], c.tasks[1] = 1 + dx.tasks, dW.tasks
     c.scratch = max(packing_bytes(&dx, c.itemsize), packing_bytes(&dW, c.itemsize))
 
 
@@ -97,7 +107,9 @@ cdef void linear_backward(
     cdef Product dx, dW
     cdef Py_ssize_t part, end
     set_linear_backward(c, &dx, &dW)
-    end = 1 + dx.tasks + dW.tasks if c.tasks[0] == 1 else task + 1
+    if phase == 1:
+        task += 1 + dx.tasks
+    end = 1 + dx.tasks + dW.tasks if c.phases == 1 and c.tasks[0] == 1 else task + 1
     for part in range(task, end):
         if part > dx.tasks:
             multiply(&dW, part - dx.tasks - 1, scratch)

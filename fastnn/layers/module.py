@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastnn import _kernels as k
 from fastnn.checks import finite, real_array, whole
 from fastnn.init import Seed
-from fastnn.tensor import Tensor, no_grad, wrap
+from fastnn.tensor import Tensor, no_grad, recorder, wrap
 
 Self = TypeVar("Self", bound="Module")
 
@@ -56,9 +56,19 @@ class Module:
         Raises:
             TypeError: an array does not hold real numbers, or hides some under a mask.
         """
+        taken = recorder()
+        if taken is not None:
+            taken.guard(self._fingerprint, self._fingerprint())
         return self.forward(
             *[each if isinstance(each, Tensor) else _input(each) for each in inputs]
         )
+
+    def _fingerprint(self) -> list[Any]:
+        """What a program that was recorded with this module depends on."""
+        return [
+            (name, member if isinstance(member, int | float | str) else id(member))
+            for name, member in (("training", self.training), *self.members())
+        ]
 
     # --- what it is made of ---------------------------------------------------------
 
@@ -271,6 +281,8 @@ def _input(value: Any) -> Any:
     """Arrays and lists of numbers as Tensors; a forward may take anything else too."""
     if isinstance(value, np.ndarray):
         return wrap(real_array(value, "input"))
+    if hasattr(type(value), "__fastnn_op__"):
+        return wrap(value)
     first = value
     while isinstance(first, list) and first:
         first = first[0]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from fastnn.ops.op import Op, as_array, implements, plain, sum_to
+from fastnn.ops.op import Op, as_array, implements, plain, sum_to, zeros
 
 
 def plain_index(index: Any) -> Any:
@@ -31,7 +31,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    x = np.zeros(shape, g.dtype)
+    x = zeros(shape, g)
     if _is_basic(index):
         x[index] = g
     else:

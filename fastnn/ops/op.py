@@ -21,6 +21,12 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "ndim") else np.asarray(value)
 
 
+def zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """Zeros to write to, of the dtype of an array and recorded where that one is."""
+    recorded = getattr(type(like), "__fastnn_zeros__", None)
+    return np.zeros(shape, like.dtype) if recorded is None else recorded(like, shape)
+
+
 # NumPy's functions and what answers them on a Tensor; the rows' modules fill it.
 FUNCTIONS: dict[Function, Function] = {}
 

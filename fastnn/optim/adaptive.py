@@ -10,7 +10,9 @@ from fastnn.optim.optimizer import (
     Group,
     Optimizer,
     Parameters,
+    counted,
     decay,
+    rate,
     state_array,
 )
 from fastnn.tensor import Tensor
@@ -51,15 +53,14 @@ class Adam(Optimizer):
         number("eps", group["eps"], "(0, inf)")
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["step"] = step = state.get("step", 0) + 1
         beta1, beta2 = group["betas"]
         k.adam_update(
             parameter.data,
             parameter.grad,
             state_array(state, "m", parameter),
             state_array(state, "v", parameter),
-            step,
-            group["lr"],
+            counted(state, "step"),
+            rate(group),
             beta1,
             beta2,
             group["eps"],
@@ -134,7 +135,7 @@ class RMSprop(Optimizer):
             parameter.data,
             parameter.grad,
             state_array(state, "v", parameter),
-            group["lr"],
+            rate(group),
             group["alpha"],
             group["eps"],
             decay(parameter, group),
@@ -171,7 +172,7 @@ class Adagrad(Optimizer):
             parameter.data,
             parameter.grad,
             state_array(state, "s", parameter),
-            group["lr"],
+            rate(group),
             group["eps"],
             decay(parameter, group),
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import number, real_array
-from fastnn.tensor import Tensor
+from fastnn.tensor import Tensor, recorder, tracked
 
 Group: TypeAlias = "dict[str, Any]"
 Parameters: TypeAlias = "Iterable[Tensor] | Iterable[Group]"
@@ -83,9 +83,12 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient and is not frozen, in place."""
         for group in self.param_groups:
+            if recorder() is not None:
+                _guard_options(group)
             for parameter in group["params"]:
                 if parameter.grad is not None and parameter.requires_grad:
                     self._update(parameter, group, self.state[parameter])
+                    parameter._node.overwritten()
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -197,6 +200,18 @@ def _listed(params: Any) -> list[Any]:
     return list(params)
 
 
+def _guard_options(group: Group) -> None:
+    """A program holds as long as the options, other than the rate, are what they are."""
+
+    def options() -> Group:
+        return {key: value for key, value in group.items() if key not in _OTHERS}
+
+    recorder().guard(options, options())
+
+
+_OTHERS = ("params", "lr", "initial_lr")
+
+
 def decay(parameter: Tensor, group: Group) -> float:
     """The weight decay of a parameter: none for one that does not decay."""
     return group["weight_decay"] if getattr(parameter, "decay", True) else 0.0
@@ -207,4 +222,19 @@ def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     array = state.get(name)
     if array is None:
         array = state[name] = np.zeros_like(parameter.data)
-    return array
+    return tracked(array)
+
+
+def rate(group: Group) -> Any:
+    """The learning rate of a group; in a program, looked up before each replay."""
+    taken = recorder()
+    return group["lr"] if taken is None else taken.cell(group, "lr")
+
+
+def counted(state: dict[str, Any], name: str) -> Any:
+    """The number of this step, from 1 on, counted in the state; also by a program."""
+    taken = recorder()
+    if taken is not None:
+        return taken.cell(state, name, step=1)
+    state[name] = state.get(name, 0) + 1
+    return state[name]

@@ -11,6 +11,7 @@ from fastnn.optim.optimizer import (
     Optimizer,
     Parameters,
     decay,
+    rate,
     state_array,
 )
 from fastnn.tensor import Tensor
@@ -57,7 +58,7 @@ class SGD(Optimizer):
         k.sgd_update(
             parameter.data,
             parameter.grad,
-            group["lr"],
+            rate(group),
             momentum,
             group["nesterov"],
             decay(parameter, group),

@@ -21,6 +21,10 @@ LARGE = [
 ]  # fmt: skip
 
 
+# Rows a power of two apart, whole and not.
+LARGE += [(40, 1024, 256), (129, 1024, 300), (65, 2048, 512)]
+
+
 def operands(rng, dtype, m, inner, n):
     a = rng.standard_normal((m, inner)).astype(dtype)
     b = rng.standard_normal((inner, n)).astype(dtype)
@@ -55,6 +59,16 @@ def test_sizes_beyond_one_block(shape, dtype, rng):
     bias = rng.standard_normal(shape[2]).astype(dtype)
     check(a, b)
     check(a, b, bias)
+
+
+@pytest.mark.parametrize("rows", [31, 32, 33, 41, 63, 65, 97, 129, 137])
+@pytest.mark.parametrize("columns", [64, 96, 250, 256, 300, 512])
+def test_strips_of_every_height_over_several_blocks(rows, columns, dtype, rng):
+    """Where a sum is divided, a row that two strips compute would be added twice."""
+    a, b = operands(rng, dtype, rows, 1100, columns)
+    check(a, b)
+    check(np.ascontiguousarray(a.T).T, b)
+    check(a, np.ascontiguousarray(b.T).T)
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0)])

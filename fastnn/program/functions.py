@@ -1,0 +1,244 @@
+"""NumPy's functions on traced arrays.
+
+What is not here is a composition of rows and functions of the op table; a function that is
+neither cannot be captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn._kernels import _doorway
+from fastnn.ops.op import FUNCTIONS
+from fastnn.ops.plain import PLAIN_FUNCTIONS
+from fastnn.program.errors import CaptureError
+from fastnn.program.traced import Traced, array_of, is_foreign
+from fastnn.program.ufuncs import accumulate, matrix_product, reduce
+from fastnn.program.where import where
+
+if TYPE_CHECKING:
+    from fastnn.program.recorder import Recorder
+
+
+def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """What a function of NumPy's gives: a primitive, or one of the op table's compositions."""
+    if any(is_foreign(each) for each in _flattened((args, kwargs))):
+        return NotImplemented
+    primitive = PRIMITIVES.get(func)
+    if primitive is not None:
+        return primitive(recorder, *args, **kwargs)
+    module = func.__module__.replace("numpy", "np", 1)
+    name = f"{module}.{func.__name__}"
+    answer = FUNCTIONS.get(func)
+    if answer is not None:
+        with recorder.inside(func, name):
+            return answer(*args, **kwargs)
+    if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
+        return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
+    raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+
+
+def _flattened(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return [each for part in value for each in _flattened(part)]
+    if isinstance(value, dict):
+        return _flattened(list(value.values()))
+    return [value]
+
+
+_WITHOUT_VALUES = frozenset(
+    {
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory,
+        np.shares_memory, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like,
+        np.empty_like,
+    }
+)  # fmt: skip
+
+
+def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
+    def function(
+        recorder: Recorder, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
+    ) -> Any:
+        return reduce(recorder, ufunc, a, axis, dtype, None, keepdims)
+
+    return function
+
+
+def _mean(
+    recorder: Recorder, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
+) -> Any:
+    with np.errstate(all="ignore"):
+        expected = np.mean(a.array, axis, dtype, keepdims=keepdims)
+    inner = np.dtype(np.float64) if dtype is None and a.dtype.kind in "biu" else dtype
+    total = reduce(recorder, np.add, a, axis, inner, None, keepdims)
+    count = a.size // max(total.size, 1)
+    result = np.true_divide(total, np.asarray(count, total.dtype))
+    recorder.check("np.mean", result, expected)
+    return result
+
+
+def _var(
+    recorder: Recorder, a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False
+) -> Any:
+    with np.errstate(all="ignore"):
+        expected = np.var(a.array, axis, ddof=ddof, keepdims=keepdims)
+    inner = np.dtype(np.float64) if a.dtype.kind in "biu" else None
+    total = reduce(recorder, np.add, a, axis, inner, None, True)
+    count = a.size // max(total.size, 1)
+    centred = a - np.true_divide(total, np.asarray(count, total.dtype))
+    squares = reduce(recorder, np.add, centred * centred, axis, inner, None, keepdims)
+    result = np.true_divide(squares, np.asarray(max(count - ddof, 0), squares.dtype))
+    recorder.check("np.var", result, expected)
+    return result
+
+
+def _std(recorder: Recorder, a: Any, axis: Any = None, **options: Any) -> Any:
+    return np.sqrt(_var(recorder, a, axis, **options))
+
+
+def _reshape(recorder: Recorder, a: Traced, /, shape: Any) -> Any:
+    """A view where NumPy gives a view, else a recorded copy."""
+    view = a.array.reshape(shape)
+    if np.may_share_memory(view, a.array) or view.size == 0:
+        return a.view_of(view)
+    copy = a.copy()
+    return copy.view_of(copy.array.reshape(shape))
+
+
+def _transpose(recorder: Recorder, a: Traced, axes: Any = None) -> Traced:
+    return a.view_of(np.transpose(a.array, axes))
+
+
+def _broadcast_to(recorder: Recorder, array: Traced, shape: Any) -> Traced:
+    return array.view_of(np.broadcast_to(array.array, shape))
+
+
+def _where_function(recorder: Recorder, condition: Any, x: Any = None, y: Any = None, /) -> Traced:
+    if x is None or y is None:
+        raise CaptureError(f"np.where of a condition alone has a size that changes{where()}")
+    with np.errstate(all="ignore"):
+        expected = np.where(array_of(condition), array_of(x), array_of(y))
+    mask = condition if isinstance(condition, Traced) else np.asarray(condition)
+    if mask.dtype != bool:
+        mask = mask != 0
+    result = recorder.empty(expected.shape, expected.dtype, expected)
+    function = _doorway.OWN_LOOPS["select", result.dtype.itemsize]
+    held = [
+        recorder.plain(mask, np.dtype(bool)),
+        recorder.plain(x, expected.dtype),
+        recorder.plain(y, expected.dtype),
+    ]
+    recorder.loop("where", (function, 0), [*map(array_of, held), result.array])
+    recorder.check("np.where", result, expected)
+    return result
+
+
+def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0) -> Traced:
+    arrays = [each if hasattr(each, "ndim") else np.asarray(each) for each in arrays]
+    if axis is None:
+        arrays, axis = [np.reshape(each, -1) for each in arrays], 0
+    expected = np.concatenate([array_of(each) for each in arrays], axis)
+    result = recorder.empty(expected.shape, expected.dtype)
+    start = 0
+    for each in arrays:
+        end = start + each.shape[axis]
+        index = (slice(None),) * (axis % expected.ndim) + (slice(start, end),)
+        recorder.copied(each, result[index])
+        start = end
+    return result
+
+
+def _copy(recorder: Recorder, a: Traced) -> Any:
+    return a.copy(order="K")
+
+
+def _accumulation(ufunc: np.ufunc) -> Callable[..., Any]:
+    def function(recorder: Recorder, a: Any, axis: int | None = None) -> Any:
+        if axis is None:
+            a, axis = np.reshape(a, -1), 0
+        return accumulate(recorder, ufunc, a, axis)
+
+    return function
+
+
+def _dot(recorder: Recorder, a: Any, b: Any) -> Any:
+    from fastnn.ops.contractions import dot
+
+    a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in (a, b))
+    if 0 < a.ndim <= 2 and 0 < b.ndim <= 2:
+        return matrix_product(recorder, a, b)
+    return dot(a, b)
+
+
+def _triangle(keeps: Callable[..., Any]) -> Callable[..., Any]:
+    def function(recorder: Recorder, m: Any, k: int = 0) -> Any:
+        return np.where(keeps(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype))
+
+    return function
+
+
+def _clip(recorder: Recorder, a: Any, low: Any = None, high: Any = None, **bounds: Any) -> Any:
+    low, high = bounds.get("min", low), bounds.get("max", high)
+    if low is not None:
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+def _round(recorder: Recorder, a: Any, decimals: int = 0) -> Any:
+    if decimals:
+        scale = 10.0 ** abs(decimals)
+        expected = np.round(a.array, decimals)
+        scaled = np.rint(a * scale if decimals > 0 else a / scale)
+        result = scaled / scale if decimals > 0 else scaled * scale
+        recorder.check("np.round", result, expected)
+        return result
+    return np.rint(a)
+
+
+def _pad(recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant", **kw: Any) -> Any:
+    if mode != "constant":
+        return FUNCTIONS[np.pad](array, pad_width, mode, **kw)
+    expected = np.pad(array.array, pad_width, mode, **kw)
+    # The constants around it, as NumPy pads them, and the values in their midst.
+    around = np.pad(np.zeros(array.shape, array.dtype), pad_width, mode, **kw)
+    result = recorder.copied(around, recorder.empty(expected.shape, expected.dtype))
+    pairs = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
+    inside = tuple(
+        slice(int(before), int(before) + n)
+        for (before, _), n in zip(pairs, array.shape, strict=True)
+    )
+    recorder.copied(array, result[inside])
+    return result
+
+
+PRIMITIVES: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.sum: _reduction(np.add),
+    np.prod: _reduction(np.multiply),
+    np.max: _reduction(np.maximum),
+    np.amax: _reduction(np.maximum),
+    np.min: _reduction(np.minimum),
+    np.amin: _reduction(np.minimum),
+    np.all: _reduction(np.logical_and),
+    np.any: _reduction(np.logical_or),
+    np.mean: _mean,
+    np.var: _var,
+    np.std: _std,
+    np.cumsum: _accumulation(np.add),
+    np.cumprod: _accumulation(np.multiply),
+    np.reshape: _reshape,
+    np.transpose: _transpose,
+    np.broadcast_to: _broadcast_to,
+    np.where: _where_function,
+    np.concatenate: _concatenate,
+    np.copy: _copy,
+    np.dot: _dot,
+    np.tril: _triangle(np.tril),
+    np.triu: _triangle(np.triu),
+    np.clip: _clip,
+    np.round: _round,
+    np.around: _round,
+    np.pad: _pad,
+}

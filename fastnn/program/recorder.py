@@ -1,0 +1,384 @@
+"""The recorder: it makes the calls of a step once, and writes them on a tape.
+
+Each call is made twice while recording: by NumPy itself, which tells the dtype and the memory
+layout of the result, and from the tape.  Both must agree to the bit, so that a program never
+computes anything else than NumPy would.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from fastnn._kernels import _doorway
+from fastnn._kernels.arguments import normalise
+from fastnn._kernels.signatures import WRITTEN
+from fastnn.program.errors import CaptureError, NotFiniteError
+from fastnn.program.outside import Cell, Outside
+from fastnn.program.traced import Traced
+from fastnn.program.where import where
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+ALIGNMENT = 64
+
+
+class Block:
+    """Memory of the program; when no array lies in it any more, others may."""
+
+    __slots__ = ("__weakref__", "memory")
+
+    def __init__(self, memory: Array) -> None:
+        self.memory = memory
+
+
+class Recorder(Outside):
+    """Records calls on a tape.
+
+    Args:
+        capacity: the most steps that one replay makes, of which each may have numbers (rates,
+            counts) of its own.
+
+    Attributes:
+        tape: what is recorded so far.
+        log: of each call, what it was and its constants, to compare two recordings by.
+    """
+
+    def __init__(self, capacity: int = 1) -> None:
+        super().__init__(capacity)
+        self.tape = _doorway.Tape()
+        self.log: list[tuple[Any, ...]] = []
+        self.errstate: dict[str, Any] = dict(np.geterr())
+        self.nbytes = 0
+        self.finite: dict[int, tuple[str, Array]] = {}
+        self._free: dict[int, list[Array]] = {}
+        self._resting: deque[tuple[int, Array]] = deque()
+        self._depth: list[Any] = []
+
+    # --- memory -----------------------------------------------------------------------
+
+    def empty(self, shape: Sequence[int], dtype: Any, like: Array | None = None) -> Traced:
+        """An array of the program, in C order or in the memory order of another."""
+        dtype = np.dtype(dtype)
+        size = 1
+        for length in shape:
+            size *= length
+        wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
+        block = Block(self._memory(wanted))
+        weakref.finalize(block, self._give_back, block.memory)
+        flat = block.memory[: size * dtype.itemsize].view(dtype)
+        array = flat.reshape(shape)
+        if like is not None and like.ndim > 1:
+            order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+            array = flat.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+        return Traced(array, block, self)
+
+    def _memory(self, wanted: int) -> Array:
+        # What was freed since the last call is not given to the next one, which may be made
+        # on the blocks of that call's result while others are still read.
+        while self._resting and self._resting[0][0] + 1 < len(self.tape):
+            memory = self._resting.popleft()[1]
+            self._free.setdefault(len(memory), []).append(memory)
+        fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
+        if fitting and min(fitting) <= 2 * wanted:
+            return self._free[min(fitting)].pop()
+        self.nbytes += wanted
+        raw = np.empty(wanted + ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % ALIGNMENT
+        return raw[start : start + wanted]
+
+    def _give_back(self, memory: Array) -> None:
+        self._resting.append((len(self.tape), memory))
+
+    def loose(self, array: Array) -> Traced:
+        """A traced array that holds no memory: for one call, while another holds it."""
+        return Traced(array, None, self)
+
+    def fresh(self, value: Any) -> Traced:
+        """A new array of the program with these values, at each replay."""
+        if isinstance(value, Traced):
+            return value
+        return self.copied(value, self.empty(value.shape, value.dtype))
+
+    # --- floating-point errors and others ---------------------------------------------------
+
+    def tell_flags(self) -> None:
+        """Warn of, or raise, the floating-point errors of the last steps, as NumPy would."""
+        for item, flags in self.tape.raised():
+            name = self.tape.calls[item][0]
+            for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
+                mode = self.errstate[kind]
+                if not flags & flag or mode == "ignore":
+                    continue
+                message = f"{_FLAG_TEXTS[kind]} encountered in {name}"
+                if mode == "raise":
+                    raise FloatingPointError(message)
+                warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+    def fail(self) -> NoReturn:
+        """Raise the error that ended a replay."""
+        self._raise()
+
+    def _raise(self) -> NoReturn:
+        item, bad, bound = self.tape.trouble()
+        if item in self.finite:
+            what, value = self.finite[item]
+            raise NotFiniteError(what, float(value))
+        if self.tape.calls[item][0] == "check_index":
+            raise IndexError(f"index {bad} is out of bounds for an axis of size {bound}")
+        self.tape.explain()
+        raise AssertionError("a replay ended without a reason; please report this")
+
+    # --- recording --------------------------------------------------------------------
+
+    def loop(
+        self,
+        name: str,
+        function: tuple[int, int],
+        operands: Sequence[Array],
+        *,
+        calls: list[Any] | None = None,
+        given: bool = False,
+        shared: bool = True,
+        bound: int | None = None,
+    ) -> None:
+        """Record an inner loop over arrays, the written one last, and run it."""
+        since = len(self.tape)
+        operands = list(operands)
+        if calls is None:
+            calls = _doorway.iterated(operands, given)
+        if calls is None:
+            raise CaptureError(
+                f"np.{name} walks over these memory layouts in pieces, which cannot be replayed: "
+                f"pass it a .copy(){where()}"
+            )
+        heed, fatal = self._flags(operands)
+        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
+        self._written.append(operands[-1])
+        self.note(name, [(each.shape, each.strides, each.dtype.str) for each in operands])
+        self.run(since)
+
+    def _flags(self, operands: Sequence[Array]) -> tuple[int, int]:
+        heed = fatal = 0
+        for name, flag in _doorway.FLOATING_POINT_FLAGS.items():
+            mode = self.errstate[name]
+            heed |= flag if mode != "ignore" else 0
+            fatal |= flag if mode == "raise" else 0
+        return heed, fatal
+
+    def run(self, since: int) -> None:
+        """Make the calls recorded since then."""
+        why = self.tape.run(0, 1, since=since)[1]
+        if why == "flags":
+            self.tell_flags()
+        if why != "done":
+            self._raise()
+
+    def note(self, name: str, details: Any) -> None:
+        """Note a call for the comparison of two recordings."""
+        self.log.append((name, details, where()))
+
+    def constant(self, value: Any, dtype: Any) -> Array:
+        """A value of the caller's as a constant of the program."""
+        array = np.asarray(value, dtype)
+        bits = array.tobytes() if array.size <= 4096 else _digest(array)
+        self.log.append(("constant", (array.shape, bits), where()))
+        return array
+
+    def plain(self, value: Any, dtype: Any) -> Any:
+        """An operand in this dtype: a constant array, or a traced one, by a recorded cast."""
+        if not isinstance(value, Traced):
+            return self.constant(value, dtype)
+        return self.cast(value, dtype)
+
+    def cast(self, value: Traced, dtype: Any) -> Traced:
+        """The values in another dtype: the same array if it has it already."""
+        if value.dtype == dtype:
+            return value
+        with np.errstate(all="ignore"):
+            expected = value.array.astype(dtype)
+        return self.copied(value, self.empty(value.shape, dtype, expected))
+
+    def copied(self, source: Any, target: Traced) -> Traced:
+        """Copy an array into another, broadcast and cast."""
+        array = source.array if isinstance(source, Traced) else self.constant(source, target.dtype)
+        kinds = [f"{each.dtype.kind}{each.dtype.itemsize}" for each in (array, target.array)]
+        function = _doorway.OWN_LOOPS.get(("cast", *kinds))
+        if function is None:
+            raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
+        operands = [array, target.array]
+        calls = _doorway.iterated(operands, True, False)
+        self.loop("copy", (function, 0), operands, calls=calls)
+        return target
+
+    def check_finite(self, what: str, value: Traced) -> None:
+        """Record a check that ends the replay, with an error that names ``what``."""
+        kind = f"{value.dtype.kind}{value.dtype.itemsize}"
+        function = (_doorway.OWN_LOOPS["check_finite", kind], 0)
+        self.finite[len(self.tape)] = (what, value.array)
+        self._kept.append(value)
+        self.loop("check_finite", function, [value.array], shared=False, bound=0)
+
+    def label_hits(self, scores: Traced, labels: Traced, hits: Traced) -> None:
+        """Record the count of labels (N,) that the largest of the scores (N, C) hit."""
+        kind = f"{scores.dtype.kind}{scores.dtype.itemsize}"
+        operands = [scores.copy() if not scores.flags.c_contiguous else scores, labels, hits]
+        arrays = [each.array for each in operands]
+        since = len(self.tape)
+        self.tape.core(
+            "label_hits", _doorway.OWN_LOOPS["label_hits", kind], 0, arrays,
+            [each.ctypes.data for each in arrays], list(scores.shape), [], where(),
+        )  # fmt: skip
+        self._written.append(hits.array)
+        self.note("label_hits", scores.shape)
+        self.run(since)
+
+    # --- kernels ----------------------------------------------------------------------
+
+    def kernel(self, kernel: Any, given: dict[str, Any]) -> Any:
+        """Record a kernel's call, and make it; what it returns."""
+        rows = kernel.arguments
+        args = [
+            self._argument(row, given.get(row.name, row.default if row.is_scalar else None))
+            for row in rows
+        ]
+        arrays = [each.array if isinstance(each, Traced) else each for each in args]
+        numbers = [
+            (int(each) if row.role == "int" else float(each)) if isinstance(each, Cell) else each
+            for row, each in zip(rows, arrays, strict=True)
+        ]
+        outputs = kernel.outputs(numbers)
+        stand_ins: list[tuple[Any, Traced]] = []
+        if outputs is None:
+            stand_ins = self._made_plain(kernel, args, numbers)
+            outputs = kernel.outputs(numbers)
+        results: list[Any] = []
+        for i, (row, output) in enumerate(zip(rows, outputs, strict=True)):
+            if row.role not in WRITTEN:
+                continue
+            if output is not None and numbers[i] is None:
+                made = self.empty(output.shape, output.dtype)
+                numbers[i] = made.array
+                results.append(made)
+            else:
+                self._refuse_constant(kernel, row, args[i])
+                if row.is_output:
+                    results.append(args[i] if isinstance(args[i], Traced) else None)
+        since = len(self.tape)
+        self.tape.kernel(kernel, numbers, where())
+        self._written += [
+            number
+            for row, number in zip(rows, numbers, strict=True)
+            if row.role in WRITTEN and isinstance(number, np.ndarray)
+        ]
+        for position, each in enumerate(args):
+            if isinstance(each, Cell):
+                self.tape.link_scalar(since, position, each.values, 8 if self.capacity > 1 else 0)
+        self.note(
+            kernel.name,
+            [
+                (each.shape, each.dtype.str) if isinstance(each, np.ndarray) else each
+                for each in (
+                    cell.key if isinstance(cell, Cell) else number
+                    for cell, number in zip(args, numbers, strict=True)
+                )
+            ],
+        )
+        self.run(since)
+        written = [a for a, row in zip(args, rows, strict=True) if row.role in WRITTEN]
+        for target, copy in stand_ins:
+            self.copied(copy, target)
+            results = [target if each is copy else each for each in results]
+            written = [target if each is copy else each for each in written]
+        if not results:
+            return written[0]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _argument(self, row: Any, value: Any) -> Any:
+        if isinstance(value, Traced):
+            wanted = {"labels": np.int64, "weights": np.float64}.get(row.role)
+            kinds = "biuf" if row.role == "weights" else "iu"
+            if wanted is not None and value.dtype.kind in kinds and value.dtype != wanted:
+                return self.cast(value, wanted)
+        return value
+
+    def _made_plain(
+        self, kernel: Any, args: list[Any], numbers: list[Any]
+    ) -> list[tuple[Any, Traced]]:
+        """Make the arguments plain, by recorded copies where they were not.
+
+        Returns (the array to be written, the plain array that is written in its stead).
+        """
+        given = {
+            row.name: value
+            for row, value in zip(kernel.arguments, numbers, strict=True)
+            if not (row.is_scalar and value is None)
+        }
+        plain, _ = normalise(kernel.name, kernel.arguments, given)
+        stand_ins = []
+        for i, row in enumerate(kernel.arguments):
+            before, after = args[i], plain[i]
+            numbers[i] = after
+            if isinstance(before, Traced) and after is not before.array:
+                copy = self.empty(after.shape, after.dtype)
+                if row.role in WRITTEN:
+                    stand_ins.append((before, copy))
+                if not row.is_output:
+                    self.copied(before, copy)
+                args[i], numbers[i] = copy, copy.array
+        return stand_ins
+
+    def _refuse_constant(self, kernel: Any, row: Any, value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            raise CaptureError(
+                f"{kernel.name} would write to {row.name}, an array from outside the step, which "
+                f"is a constant of the program: make it an argument{where()}"
+            )
+
+    # --- functions in progress ----------------------------------------------------------
+
+    @contextmanager
+    def inside(self, function: Any, name: str) -> Iterator[None]:
+        """Answering this function; that it comes again means that it is not made of primitives."""
+        if function in self._depth:
+            raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+        self._depth.append(function)
+        try:
+            yield
+        finally:
+            self._depth.pop()
+
+    def check(self, name: str, found: Traced, expected: Any) -> None:
+        """Raise unless the tape computed what NumPy did."""
+        if not _same(found.array, np.asarray(expected)):
+            raise CaptureError(
+                f"{name} has other bits when it is replayed than NumPy gives, for the memory "
+                f"layout at hand: pass it a .copy(){where()}"
+            )
+
+
+def _same(found: Array, expected: Array) -> bool:
+    if found.dtype != expected.dtype or found.shape != expected.shape:
+        return False
+    if found.dtype.kind != "f":
+        return bool(np.array_equal(found, expected))
+    same = (found == expected) & (np.signbit(found) == np.signbit(expected))
+    return bool(np.all(same | (np.isnan(found) & np.isnan(expected))))
+
+
+def _digest(array: Array) -> bytes:
+    import hashlib
+
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes()).digest()
+
+
+_FLAG_TEXTS = {
+    "divide": "divide by zero", "over": "overflow", "under": "underflow",
+    "invalid": "invalid value",
+}  # fmt: skip

@@ -1,0 +1,313 @@
+"""Ufuncs on traced arrays: calls, reductions, accumulations, and the matrix product."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from fastnn._kernels import _doorway
+from fastnn.program.errors import CaptureError
+from fastnn.program.traced import Traced, array_of, is_foreign
+from fastnn.program.where import where
+
+if TYPE_CHECKING:
+    from fastnn.program.recorder import Recorder
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def ufunc_call(
+    recorder: Recorder, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
+) -> Any:
+    """What ``ufunc`` or a method of it gives, as recorded calls."""
+    if any(is_foreign(each) for each in inputs):
+        return NotImplemented
+    if method == "reduce":
+        return reduce(recorder, ufunc, *inputs, **kwargs)
+    if method == "accumulate":
+        return accumulate(recorder, ufunc, *inputs, **kwargs)
+    if method == "outer":
+        a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in inputs)
+        return ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b)
+    if method == "at" and ufunc in (np.add, np.subtract):
+        target, index, value = inputs
+        from fastnn.program.places import add_at
+
+        return add_at(recorder, target, index, value if ufunc is np.add else -value)
+    if method != "__call__" or set(kwargs) - {"out"}:
+        options = f" with {', '.join(kwargs)}=" if method == "__call__" else f".{method}"
+        raise CaptureError(f"np.{ufunc.__name__}{options} cannot be captured{where()}")
+    out = kwargs.get("out")
+    if ufunc is np.matmul:
+        return matrix_product(recorder, *inputs, *(out or ()))
+    return elementwise(recorder, ufunc, inputs, out)
+
+
+# Whose results are rounded correctly, or not at all: they do not depend on how one walks.
+_EXACT = frozenset(
+    {
+        np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute,
+        np.sqrt, np.square, np.reciprocal, np.maximum, np.minimum, np.fmax, np.fmin, np.sign,
+        np.floor, np.ceil, np.trunc, np.rint, np.equal, np.not_equal, np.less, np.less_equal,
+        np.greater, np.greater_equal, np.isnan, np.isfinite, np.isinf, np.signbit, np.copysign,
+        np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.bitwise_and,
+        np.bitwise_or, np.bitwise_xor, np.invert, np.floor_divide, np.remainder, np.fmod,
+    }
+)  # fmt: skip
+
+
+def elementwise(
+    recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], out: tuple[Any, ...] | None
+) -> Any:
+    """Record a call of an elementwise ufunc."""
+    inputs = [np.asarray(each) if isinstance(each, (list, tuple)) else each for each in inputs]
+    targets = out or (None,) * ufunc.nout
+    for target in targets:
+        if target is not None and not isinstance(target, Traced):
+            raise CaptureError(
+                f"np.{ufunc.__name__} would write to an array from outside the step, which is a "
+                f"constant of the program: make it an argument, or write `z = z + t` instead of "
+                f"`z += t`{where()}"
+            )
+    if ufunc.signature is not None:
+        raise CaptureError(f"np.{ufunc.__name__} cannot be captured{where()}")
+    with np.errstate(all="ignore"):
+        expected = ufunc(*map(array_of, inputs))
+    if ufunc.nout == 1:
+        expected = (expected,)
+    kinds = tuple(
+        type(each) if type(each) in (int, float) else np.asarray(array_of(each)).dtype
+        for each in inputs
+    )
+    dtypes = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout)
+    types = "".join(each.char for each in dtypes)
+    types = f"{types[: ufunc.nin]}->{types[ufunc.nin :]}"
+    function = _doorway.ufunc_loop(ufunc, types)
+    if function is None:
+        raise CaptureError(f"np.{ufunc.__name__} has no loop in C for {types}{where()}")
+    held = [
+        recorder.plain(each, dtype) for each, dtype in zip(inputs, dtypes[: ufunc.nin], strict=True)
+    ]
+    made = []
+    for target, result, dtype in zip(targets, expected, dtypes[ufunc.nin :], strict=True):
+        result = np.asarray(result)
+        if target is None:
+            made.append(recorder.empty(result.shape, dtype, result))
+            continue
+        if target.shape != result.shape:
+            raise ValueError(
+                f"np.{ufunc.__name__}: a result of shape {result.shape} does not fit the output "
+                f"of shape {target.shape}"
+            )
+        if not np.can_cast(dtype, target.dtype, "same_kind"):
+            raise TypeError(
+                f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
+            )
+        made.append(target if target.dtype == dtype else recorder.empty(result.shape, dtype))
+    held = [apart(recorder, each, [one.array for one in made]) for each in held]
+    operands = [array_of(each) for each in held]
+    calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
+    if calls is None and ufunc in _EXACT:
+        # NumPy copies pieces of an operand to walk further at once; the bits are the same.
+        calls = _doorway.iterated(
+            [*operands, *(each.array for each in made)], out is not None, False
+        )
+    elif calls is None:
+        held = [
+            recorder.copied(each, recorder.empty(made[0].shape, each.dtype, made[0].array))
+            if isinstance(each, Traced)
+            else np.broadcast_to(each, made[0].shape).copy()
+            for each in held
+        ]
+        operands = [array_of(each) for each in held]
+        calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
+    recorder.loop(
+        ufunc.__name__, function, [*operands, *(each.array for each in made)], calls=calls
+    )
+    results = []
+    for target, one, result in zip(targets, made, expected, strict=True):
+        recorder.check(f"np.{ufunc.__name__}", one, result)
+        results.append(one if target is None or target is one else recorder.copied(one, target))
+    return results[0] if ufunc.nout == 1 else tuple(results)
+
+
+def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
+    """The operand, or a copy of one that overlaps an output without being that very array."""
+    array = array_of(operand)
+    for output in outputs:
+        is_same = (
+            array.ctypes.data == output.ctypes.data
+            and array.strides == output.strides
+            and array.shape == output.shape
+        )
+        if not is_same and np.may_share_memory(array, output):
+            return recorder.copied(recorder.loose(array), recorder.empty(array.shape, array.dtype))
+    return operand
+
+
+_FAST_POWERS: dict[float, np.ufunc] = {
+    -1.0: np.reciprocal, 0.5: np.sqrt, 1.0: np.positive, 2.0: np.square,
+}  # fmt: skip
+
+
+def power(recorder: Recorder, base: Traced, exponent: Any) -> Any:
+    """As ``base ** exponent`` on an ndarray, which for some exponents is another ufunc."""
+    if isinstance(exponent, (int, float)) and not isinstance(exponent, bool):
+        fast = _FAST_POWERS.get(float(exponent))
+        if fast is not None and (base.dtype.kind == "f" or exponent == 2):
+            return fast(base)
+        with np.errstate(all="ignore"):
+            expected = base.array**exponent
+        result: Any = np.power(base, exponent)
+        recorder.check("**", result, expected)
+        return result
+    return np.power(base, exponent)
+
+
+# --- reductions and accumulations ---------------------------------------------------------------
+
+# What NumPy begins a reduction with; where it has nothing, with the first element.
+_INITIAL: dict[np.ufunc, Any] = {
+    np.add: 0, np.multiply: 1, np.logical_and: True, np.logical_or: False,
+}  # fmt: skip
+
+
+def reduce(
+    recorder: Recorder,
+    ufunc: np.ufunc,
+    source: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+) -> Any:
+    """Record ``ufunc.reduce``."""
+    if out is not None:
+        raise CaptureError(f"np.{ufunc.__name__}.reduce with out= cannot be captured{where()}")
+    with np.errstate(all="ignore"):
+        expected = np.asarray(ufunc.reduce(source.array, axis=axis, dtype=dtype, keepdims=keepdims))
+    named = range(source.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {int(each) % max(source.ndim, 1) for each in named}
+    if not axes or source.ndim == 0:
+        return recorder.copied(source, recorder.empty(expected.shape, expected.dtype, expected))
+    # The dtype in which is computed: that of the result, but of truth for truth.
+    inner = np.dtype(bool) if ufunc in (np.logical_and, np.logical_or) else expected.dtype
+    char = inner.char
+    function = _doorway.ufunc_loop(ufunc, f"{char}{char}->{expected.dtype.char}")
+    if function is None:
+        raise CaptureError(f"np.{ufunc.__name__}.reduce has no loop for {inner}{where()}")
+    held = recorder.plain(source, inner)
+    operand = array_of(held)
+    result = recorder.empty(expected.shape, expected.dtype, expected)
+    if ufunc in _INITIAL:
+        recorder.copied(np.asarray(_INITIAL[ufunc], expected.dtype), result)
+        skip = 0
+    else:
+        if source.size == 0:
+            ufunc.reduce(source.array, axis=axis)  # which raises the error
+        first = tuple(slice(0, 1) if each in axes else slice(None) for each in range(source.ndim))
+        view = operand[first].reshape(expected.shape)
+        recorder.copied(recorder.loose(view), result)
+        skip = result.size
+    place = iter(range(expected.ndim))
+    result_axes = tuple(
+        (next(place) if keepdims else -1) if each in axes else next(place)
+        for each in range(source.ndim)
+    )
+    target = result.array
+    if keepdims:
+        target = target.reshape([n for i, n in enumerate(target.shape) if i not in axes])
+        left = iter(range(target.ndim))
+        result_axes = tuple(-1 if each in axes else next(left) for each in range(source.ndim))
+    calls = _doorway.iterated([operand, target], False, True, True, result_axes, skip)
+    if calls is None:
+        # NumPy's iterator copies this layout piece by piece; in C order it does not.
+        return reduce(recorder, ufunc, source.copy(), axis, dtype, None, keepdims)
+    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls]
+    recorder.loop(
+        f"{ufunc.__name__}.reduce", function, [target, operand, target], calls=binary, shared=False
+    )
+    recorder.check(f"np.{ufunc.__name__}.reduce", result, expected)
+    return result
+
+
+def accumulate(
+    recorder: Recorder, ufunc: np.ufunc, source: Any, axis: int = 0, dtype: Any = None
+) -> Any:
+    """Record ``ufunc.accumulate``."""
+    with np.errstate(all="ignore"):
+        expected = np.asarray(ufunc.accumulate(source.array, axis, dtype))
+    char = expected.dtype.char
+    function = _doorway.ufunc_loop(ufunc, f"{char}{char}->{char}")
+    if function is None:
+        raise CaptureError(f"np.{ufunc.__name__}.accumulate has no loop for {char}{where()}")
+    operand = recorder.cast(source, expected.dtype)
+    result = recorder.empty(expected.shape, expected.dtype)
+    ahead = [slice(None)] * source.ndim
+    ahead[axis] = slice(0, 1)
+    recorder.copied(operand[tuple(ahead)], result[tuple(ahead)])
+    n = source.shape[axis] - 1
+    x, y = operand.array, result.array
+    calls = []
+    if n > 0:
+        for index in np.ndindex(*(1 if i == axis % x.ndim else m for i, m in enumerate(x.shape))):
+            start_x = x.ctypes.data + sum(map(operator.mul, index, x.strides))
+            start_y = y.ctypes.data + sum(map(operator.mul, index, y.strides))
+            dx, dy = x.strides[axis], y.strides[axis]
+            calls.append(([start_y, start_x + dx, start_y + dy], n, [dy, dx, dy]))
+    recorder.loop(f"{ufunc.__name__}.accumulate", function, [y, x, y], calls=calls, shared=False)
+    recorder.check(f"np.{ufunc.__name__}.accumulate", result, expected)
+    return result
+
+
+# --- matrix products -----------------------------------------------------------------------------
+
+
+def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
+    """A kernel's call where eager code calls the kernel, else NumPy's own loop."""
+    from fastnn import _kernels as k
+
+    if out is not None:
+        out[...] = matrix_product(recorder, a, b)
+        return out
+    a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in (a, b))
+    dtype = np.result_type(a.dtype, b.dtype)
+    expected = np.asarray(np.matmul(array_of(a), array_of(b)))
+    if dtype in (np.float32, np.float64) and a.ndim == 2 == b.ndim:
+        x, y = (
+            recorder.cast(each, dtype)
+            if isinstance(each, Traced)
+            else recorder.constant(each, dtype)
+            for each in (a, b)
+        )
+        return k.matmul(x, y)
+    char = expected.dtype.char
+    function = _doorway.ufunc_loop(np.matmul, f"{char}{char}->{char}")
+    if function is None:
+        raise CaptureError(f"np.matmul has no loop in C for {expected.dtype}{where()}")
+    held = recorder.plain(a, expected.dtype), recorder.plain(b, expected.dtype)
+    x, y = (array_of(each) for each in held)
+    result = recorder.empty(expected.shape, expected.dtype)
+    z = result.array
+    if x.ndim == 1:
+        x, z = x[None, :], z[..., None, :]
+    if y.ndim == 1:
+        y, z = y[:, None], z[..., None]
+    outer = z.shape[:-2]
+    x = np.broadcast_to(x, (*outer, *x.shape[-2:]))
+    y = np.broadcast_to(y, (*outer, *y.shape[-2:]))
+    (m, inner), n = x.shape[-2:], y.shape[-1]
+    since = len(recorder.tape)
+    for index in np.ndindex(*outer):
+        parts = [x[index], y[index], z[index]]
+        recorder.tape.core(
+            "matmul", *function, parts, [each.ctypes.data for each in parts],
+            [1, m, inner, n], [0, 0, 0, *(s for each in parts for s in each.strides)], where(),
+        )  # fmt: skip
+    recorder.note("matmul", (x.shape, y.shape, char))
+    recorder.run(since)
+    recorder.check("np.matmul", result, expected)
+    return result
