@@ -34,11 +34,12 @@ if TYPE_CHECKING:
         l1_loss,
         mse_loss,
     )
+    from fastnn.modes import enable_grad, no_grad
     from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
     from fastnn.program import CaptureError, Program, capture, iterate
     from fastnn.runtime import get_num_threads, info, set_num_threads
     from fastnn.serialize import load, load_metadata, save
-    from fastnn.tensor import Tensor, enable_grad, no_grad
+    from fastnn.tensor import Tensor
     from fastnn.train import Trainer
     from fastnn.user_op import op
 
@@ -148,8 +149,8 @@ _HOMES = {
     "load_metadata": "fastnn.serialize.load_metadata",
     "save": "fastnn.serialize.save",
     "Tensor": "fastnn.tensor.Tensor",
-    "enable_grad": "fastnn.tensor.enable_grad",
-    "no_grad": "fastnn.tensor.no_grad",
+    "enable_grad": "fastnn.modes.enable_grad",
+    "no_grad": "fastnn.modes.no_grad",
     "Trainer": "fastnn.train.Trainer",
     "op": "fastnn.user_op.op",
 }

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn.backward import gradients_of
 from fastnn.checks import whole
+from fastnn.modes import enable_grad, is_recording, no_grad
 from fastnn.node import Node
 from fastnn.ops.op import Op
-from fastnn.tensor import Tensor, enable_grad, is_recording, no_grad, record, wrap
+from fastnn.tensor import Tensor, record, wrap
 
 __all__ = ["grad", "jacobian", "value_and_grad"]
 

@@ -11,10 +11,11 @@ import numpy as np
 from fastnn import _kernels as k
 from fastnn import functional as F
 from fastnn.batches import Batches
+from fastnn.modes import recorder, tracked
 from fastnn.program.errors import CaptureError, NotFiniteError
 from fastnn.program.replay import Recording
 from fastnn.run import Run
-from fastnn.tensor import recorder, tracked, wrap
+from fastnn.tensor import wrap
 
 if TYPE_CHECKING:
     from fastnn.train import Trainer

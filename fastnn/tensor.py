@@ -7,11 +7,7 @@ handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new no
 
 from __future__ import annotations
 
-import inspect
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ContextDecorator
-from functools import partial, wraps
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,110 +15,13 @@ import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.backward import propagate
+from fastnn.modes import enable_grad, mode, no_grad
 from fastnn.node import Node
 from fastnn.operators import Operators
 from fastnn.ops.op import FUNCTIONS, Op, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
-
-
-class _Mode(threading.local):
-    """What a thread does with ops: whether they make a graph, and who records their calls."""
-
-    recording = True
-    recorder: Any = None
-
-
-_mode = _Mode()
-
-
-class _Recording(ContextDecorator):
-    """A context, and a decorator, in which ops are recorded or not."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(_mode.recording)
-        _mode.recording = self._wanted
-
-    def __exit__(self, *_: object) -> None:
-        _mode.recording = self._before.pop()
-
-    def __call__(self, function: Any) -> Any:
-        if inspect.isgeneratorfunction(function):
-            return _step_by_step(function, self._wanted)
-        return super().__call__(function)
-
-    def _recreate_cm(self) -> _Recording:
-        return _Recording(self._wanted)  # each call its own: functions recur, and threads share
-
-
-def _step_by_step(function: Any, wanted: bool) -> Any:
-    """A generator function whose body alone runs in the mode, not those who take its values."""
-
-    @wraps(function)
-    def generator(*args: Any, **kwargs: Any) -> Any:
-        inner = function(*args, **kwargs)
-        step = partial(next, inner)
-        while True:
-            with _Recording(wanted):
-                try:
-                    value = step()
-                except StopIteration as stop:
-                    return stop.value
-            try:
-                step = partial(inner.send, (yield value))
-            except GeneratorExit:
-                with _Recording(wanted):
-                    inner.close()
-                raise
-            except BaseException as error:  # noqa: BLE001  # the generator's own to handle
-                step = partial(inner.throw, error)
-
-    return generator
-
-
-def is_recording() -> bool:
-    """Whether ops build the graph in this thread."""
-    return _mode.recording
-
-
-def no_grad() -> _Recording:
-    """Build no graph in this thread: a context manager, and a decorator.
-
-    Tensors computed inside need no gradient and keep nothing alive.  A generator function
-    that is decorated builds no graph; those who take its values may.
-    """
-    return _Recording(False)
-
-
-def enable_grad() -> _Recording:
-    """Build the graph in this thread, also inside ``no_grad``; as :func:`no_grad`."""
-    return _Recording(True)
-
-
-@contextmanager
-def recording_by(recorder: Any) -> Iterator[None]:
-    """Whatever is done to Tensors in this thread is recorded for a program."""
-    before = _mode.recorder
-    _mode.recorder = recorder
-    try:
-        yield
-    finally:
-        _mode.recorder = before
-
-
-def recorder() -> Any:
-    """Who records the calls of this thread for a program, or None."""
-    return _mode.recorder
-
-
-def tracked(array: Any) -> Any:
-    """The array; while a program is recorded, as one whose values may change."""
-    return array if _mode.recorder is None else _mode.recorder.lift(array)
 
 
 class Tensor(Operators):
@@ -145,8 +44,8 @@ class Tensor(Operators):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         self._node = Node(_own_copy(data))
-        if _mode.recorder is not None:
-            self._node.data = _mode.recorder.fresh(self._node.data)
+        if mode.recorder is not None:
+            self._node.data = mode.recorder.fresh(self._node.data)
         self.requires_grad = requires_grad
         self.name = name
 
@@ -156,8 +55,8 @@ class Tensor(Operators):
     def data(self) -> Array:
         """The values, as the very array of this node.  Assigning copies into it."""
         node = self._node
-        if _mode.recorder is not None and type(node.data) is np.ndarray:
-            return _mode.recorder.adopt(node)  # type: ignore[no-any-return]
+        if mode.recorder is not None and type(node.data) is np.ndarray:
+            return mode.recorder.adopt(node)  # type: ignore[no-any-return]
         return node.data
 
     @data.setter
@@ -185,9 +84,9 @@ class Tensor(Operators):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if _mode.recorder is not None:
+        if mode.recorder is not None:
             self.data  # noqa: B018  which has the recorder look after the node
-            _mode.recorder.reset.add(self._node)
+            mode.recorder.reset.add(self._node)
         self._node.grad = value
 
     @property
@@ -365,7 +264,7 @@ class Tensor(Operators):
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
         retain = create_graph if retain_graph is None else retain_graph
-        with _Recording(create_graph):
+        with enable_grad() if create_graph else no_grad():
             seed = self._seed(grad, create_graph)
             propagate(self._node, seed, retain, create_graph)
 
@@ -542,7 +441,7 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     values: list[Any] = []
     kept: list[Any] = []
     needs_grad = False
-    recorder = _mode.recorder
+    recorder = mode.recorder
     for argument in args:
         if isinstance(argument, Tensor):
             node = argument._node
@@ -555,7 +454,7 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
             kept.append(argument)
             values.append(argument)
     saved = None
-    if not (needs_grad and _mode.recording):
+    if not (needs_grad and mode.recording):
         needs_grad = False
         y = op.forward(*values)
     elif op.saving is None:

@@ -11,7 +11,8 @@ import pytest
 
 import fastnn
 from fastnn import grad, jacobian, value_and_grad
-from fastnn.tensor import Tensor, no_grad
+from fastnn.modes import no_grad
+from fastnn.tensor import Tensor
 
 X = np.array([0.3, -1.2, 2.0])
 

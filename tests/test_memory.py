@@ -13,7 +13,8 @@ import pytest
 
 import fastnn
 from fastnn import ops
-from fastnn.tensor import Tensor, no_grad, record
+from fastnn.modes import no_grad
+from fastnn.tensor import Tensor, record
 
 LONG = 100_000
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fastnn.tensor import Tensor, enable_grad, no_grad
+from fastnn.modes import enable_grad, no_grad
+from fastnn.tensor import Tensor
 
 X = Tensor([1.0], requires_grad=True)
 

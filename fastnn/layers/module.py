@@ -12,7 +12,8 @@ import numpy.typing as npt
 from fastnn import _kernels as k
 from fastnn.checks import finite, real_array, whole
 from fastnn.init import Seed
-from fastnn.tensor import Tensor, no_grad, recorder, wrap
+from fastnn.modes import no_grad, recorder
+from fastnn.tensor import Tensor, wrap
 
 Self = TypeVar("Self", bound="Module")
 

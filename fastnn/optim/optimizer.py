@@ -9,7 +9,8 @@ import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import number, real_array
-from fastnn.tensor import Tensor, recorder, tracked
+from fastnn.modes import recorder, tracked
+from fastnn.tensor import Tensor
 
 Group: TypeAlias = "dict[str, Any]"
 Parameters: TypeAlias = "Iterable[Tensor] | Iterable[Group]"

@@ -15,13 +15,14 @@ import numpy as np
 
 from fastnn._kernels._doorway import Fusion
 from fastnn.checks import whole
+from fastnn.modes import recording_by
 from fastnn.node import Node
 from fastnn.program.constants import closed_over_as_constants
 from fastnn.program.errors import CaptureError
 from fastnn.program.recorder import Recorder
 from fastnn.program.report import call_table, profile_table
 from fastnn.program.traced import Traced
-from fastnn.tensor import Tensor, handle, recording_by
+from fastnn.tensor import Tensor, handle
 
 __all__ = ["CaptureError", "Program", "capture", "iterate"]
 
