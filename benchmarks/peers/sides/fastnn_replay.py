@@ -23,10 +23,15 @@ def model_of(layers: Layers) -> fastnn.Sequential:
     """The net with copies of these weights."""
     widths = [len(layers[0][0]), *(len(b) for _, b in layers)]
     model = fastnn.models.mlp(widths[0], widths[1:-1], widths[-1])
+    set_weights(model, layers)
+    return model
+
+
+def set_weights(model: fastnn.Sequential, layers: Layers) -> None:
+    """Copy the weights into the model."""
     values = [each for layer in layers for each in layer]
     for parameter, value in zip(model.parameters(), values, strict=True):
         parameter.data = value
-    return model
 
 
 def recording_of(
@@ -50,6 +55,7 @@ def recording_of(
         tracked(data.losses[:1])[...] = loss.data.reshape(1)
 
     recording = Recording(step, (), capacity=len(X))
+    set_weights(model, layers)  # the recording has made a step
     for array, whole in ((data.x, X), (data.y, y), (data.losses[:1], data.losses)):
         recording.move(array, whole.strides[0], 0)
     return recording, data.losses

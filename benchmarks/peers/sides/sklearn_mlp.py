@@ -15,15 +15,21 @@ from ..works import LEARNING_RATE, Layers, Work
 
 TITLE = "scikit-learn"
 LOSSES = ("cross_entropy",)
+# Its Adam adds eps to the root of v before it corrects the bias; the others do so after.
+FIT_TOLERANCE = 1e-2
 
 
-def classifier(layers: Layers, y: np.ndarray, dtype: Any, **options: Any) -> MLPClassifier:
+def classifier(
+    layers: Layers, y: np.ndarray, dtype: Any, batch: int, **options: Any
+) -> MLPClassifier:
     """An MLPClassifier that goes on from these weights."""
     hidden = tuple(len(b) for _, b in layers[:-1])
-    made = MLPClassifier(hidden, alpha=0, **options)
+    made = MLPClassifier(hidden, alpha=0, batch_size=batch, **options)
     classes = np.arange(len(layers[-1][1]))
     # It makes its arrays at the first call; then they can be given other values.
-    made.partial_fit(np.zeros((2, len(layers[0][0])), dtype), y.ravel()[:2], classes)
+    made.partial_fit(
+        np.zeros((batch, len(layers[0][0])), dtype), y.ravel()[:batch], classes=classes
+    )
     made.coefs_ = [W.astype(dtype) for W, _ in layers]
     made.intercepts_ = [b.astype(dtype) for _, b in layers]
     del made._optimizer
@@ -37,8 +43,8 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
         layers,
         y,
         X.dtype,
+        work.batch,
         solver="sgd",
-        batch_size=work.batch,
         learning_rate_init=LEARNING_RATE,
         momentum=0,
         nesterovs_momentum=False,
@@ -59,8 +65,8 @@ def fit(task: Task) -> Fitted:
         task.layers,
         task.y,
         np.float32,
+        task.batch,
         solver="adam",
-        batch_size=task.batch,
         learning_rate_init=task.lr,
         shuffle=task.shuffle,
         random_state=task.seed,
