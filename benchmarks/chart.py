@@ -38,6 +38,12 @@ class Canvas:
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" stroke="{color}"/>'
         )
 
+    def curve(self, points: Iterable[tuple[float, float]], color: str, style: str = "") -> None:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.shapes.append(
+            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2" {style}/>'
+        )
+
     def title(self, title: str, subtitle: str) -> None:
         self.y += 24
         self.text(12, self.y, title, style='font-size="15" font-weight="600"')

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ..measure import threads
-from ..tables import replace_between_markers
+from benchmarks.measure import threads
+from benchmarks.tables import replace_between_markers
+
 from . import eleven_lines, fit, steps
 from .chart import draw
 from .environment import THREADS

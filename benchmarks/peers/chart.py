@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import log10
 
-from ..chart import FASTNN, LEFT, NUMPY, RIGHT, SLOWER, WIDTH, Canvas
+from benchmarks.chart import FASTNN, LEFT, NUMPY, RIGHT, SLOWER, WIDTH, Canvas
+
 from .rounds import Row
 from .tables import seconds_text, share_text, title_of
 
@@ -17,7 +18,7 @@ def draw(result: Row) -> str:
     """The chart as SVG text."""
     canvas = Canvas()
     canvas.title(
-        f"Training: how many times faster than its peers, {result['threads']} threads on every side",
+        f"Training: how many times as fast as its peers, {result['threads']} threads each",
         "logarithmic; longer is better for fastnn; the time at a bar's end is the peer's",
     )
     canvas.legend(

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..measure import PAUSE, interleaved
+from benchmarks.measure import PAUSE, interleaved
+
 from .rounds import Row, compared, rounded
 
 NAME = "eleven-lines"

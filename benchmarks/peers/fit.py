@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter, sleep
 from types import ModuleType
 
 import numpy as np
 
-from ..measure import PAUSE
+from benchmarks.measure import PAUSE
+
 from .rounds import TOLERANCE, Row, check_losses, compared, rounded
-from .works import Layers, initial_layers
+from .task import Task
+from .works import initial_layers
 
 NAME = "fashion"
 TITLE = "Fashion-MNIST, 784-256-128-10, Adam, batch 128, 10 epochs, whole fit"
@@ -22,45 +23,16 @@ ACCURACY_BAR = 0.5  # points that fastnn may be below a peer
 ROUNDS = 3
 
 
-@dataclass(frozen=True)
-class Task:
-    """A classification of images: what ``fit`` of a side does.
+def images_task(epochs: int = 1) -> Task:
+    """A fit of the training images.
 
-    Attributes:
-        X, y: uint8 (N, 784) and labels, int64 (N,).
-        layers: the initial weights and biases, to be copied.
-        shuffle: whether each epoch has an order of its own, drawn from ``seed``.
+    Raises:
+        OSError: the data set is not there (Debian's dataset-fashion-mnist).
     """
+    from fastnn.data import idx
 
-    X: np.ndarray
-    y: np.ndarray
-    layers: Layers
-    epochs: int
-    batch: int = 128
-    lr: float = 1e-3
-    shuffle: bool = True
-    seed: int = 0
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The samples, as they are met in the epoch."""
-        if not self.shuffle:
-            return np.arange(len(self.X))
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.X))
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a side's ``fit`` returns.
-
-    Attributes:
-        losses: the mean over the samples of each epoch.
-        predict: the classes of uint8 images.
-        compiling: seconds of the fit that went into compiling.
-    """
-
-    losses: list[float]
-    predict: Callable[[np.ndarray], np.ndarray]
-    compiling: float = 0.0
+    data = idx(FOLDER)
+    return Task(data.x_train, data.y_train.astype(np.int64), initial_layers(WIDTHS), epochs)
 
 
 def measured(sides: dict[str, ModuleType], quick: bool) -> Row:

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..machine import blas_kernel, machine, today, versions
+from benchmarks.machine import blas_kernel, machine, today, versions
+
 from . import sides
 from .environment import THREADS
 from .rounds import Row

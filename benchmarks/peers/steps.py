@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measure import PAUSE, bandwidth, interleaved
 from fastnn.runtime import get_num_threads, peak_gflops
 
-from ..measure import PAUSE, bandwidth, interleaved
 from .rounds import Row, check_losses, compared, rounded, two_epochs
-from .works import LEARNING_RATE, Work
+from .works import Work
 
 SECONDS = {"full": 24.0, "quick": 0.0}  # for the interleaved rounds of one work
 
@@ -93,7 +93,7 @@ def in_trainer(work: Work, quick: bool) -> float:
         work = work.smaller()
     X, y = work.batches()
     model = model_of(work.layers())
-    optimizer = fastnn.SGD(model.parameters(), lr=LEARNING_RATE)
+    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
     trainer = fastnn.Trainer(model, "hinge" if work.loss == "hinge" else work.loss, optimizer)
     history = trainer.fit(
         X.reshape(-1, X.shape[2]),
@@ -114,7 +114,7 @@ def profile(work: Work) -> str:
 
     X, y = work.batches()
     model = model_of(work.layers())
-    optimizer = fastnn.SGD(model.parameters(), lr=LEARNING_RATE)
+    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
     loss_of: Any = LOSSES[work.loss]
 
     def step(x: Any, labels: Any) -> Any:

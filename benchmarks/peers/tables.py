@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..tables import time_text
+from benchmarks.tables import time_text
+
 from .options import conditions
 from .rounds import Row
 
@@ -117,8 +118,10 @@ def readme_table(result: Row) -> str:
         [
             *lines,
             "",
-            "In brackets the bar that the project has set itself; a missed one is bold. "
-            "[All rows, and how it is measured](benchmarks/results/peers.md).",
+            (
+                "In brackets the bar that the project has set itself; a missed one is bold. "
+                "[All rows, and how it is measured](benchmarks/results/peers.md)."
+            ),
             f"{conditions(result)}.",
         ]
     )

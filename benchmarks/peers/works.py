@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 Layers = list[tuple[np.ndarray, np.ndarray]]  # weight (in, out) and bias (out,) of each
-LEARNING_RATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Work:
     batch: int
     steps: int
     loss: str = "cross_entropy"
+    lr: float = 0.01
     bars: dict[str, float] = field(default_factory=dict)
     peak_bar: float | None = None
     memory_bound: bool = False
@@ -71,7 +72,7 @@ def initial_layers(widths: tuple[int, ...], seed: int = 0) -> Layers:
             (rng.standard_normal((a, b)) * (2 / a) ** 0.5).astype(np.float32),
             np.zeros(b, np.float32),
         )
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in itertools.pairwise(widths)
     ]
 
 

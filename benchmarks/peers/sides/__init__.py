@@ -8,7 +8,7 @@ A side has a ``TITLE``, and of the following what its library can do:
 ``eleven_lines(X, y, w0, w1, n)``
     a function that runs the lecture's 11-line net from w0, w1 and returns its weights.
 ``fit(task)``
-    trains as a :class:`~benchmarks.peers.fit.Task` says, and returns a ``Fitted``.
+    trains as a :class:`~benchmarks.peers.task.Task` says, and returns a ``Fitted``.
 """
 
 from __future__ import annotations

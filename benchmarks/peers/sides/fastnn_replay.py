@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 
 import fastnn
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
 from fastnn.program.replay import Recording
 from fastnn.tensor import tracked, wrap
 
-from ..fit import Fitted, Task
-from ..works import LEARNING_RATE, Layers, Work
 from .numpy_by_hand import eleven_lines_step
 
 TITLE = "fastnn"
@@ -43,7 +43,7 @@ def recording_of(
     and the counting of hits, neither of which the other sides do.
     """
     model = model_of(layers)
-    optimizer = fastnn.SGD(model.parameters(), lr=LEARNING_RATE)
+    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
     loss_of = LOSSES[work.loss]
     data = SimpleNamespace(x=X[0], y=y[0], losses=np.zeros(len(X), np.float32))
 

@@ -12,8 +12,8 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from ..fit import Fitted, Task
-from ..works import LEARNING_RATE, Layers, Work
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
 
 TITLE = "JAX jit, scan"
 
@@ -51,7 +51,7 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
         loss, gradients = jax.value_and_grad(lambda each: loss_of(scores_of(each, x), labels))(
             layers
         )
-        new = jax.tree.map(lambda w, g: w - LEARNING_RATE * g, layers, gradients)
+        new = jax.tree.map(lambda w, g: w - work.lr * g, layers, gradients)
         return new, loss
 
     @partial(jax.jit, donate_argnums=0)

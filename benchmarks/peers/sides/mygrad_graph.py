@@ -9,7 +9,7 @@ import numpy as np
 from mygrad.nnet.activations import relu
 from mygrad.nnet.losses import multiclass_hinge, softmax_crossentropy
 
-from ..works import LEARNING_RATE, Layers, Work
+from benchmarks.peers.works import Layers, Work
 
 TITLE = "MyGrad"
 LOSSES = {"cross_entropy": softmax_crossentropy, "hinge": multiclass_hinge}
@@ -30,7 +30,7 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
             loss.backward()
             for layer in weights:
                 for each in layer:
-                    each.data -= LEARNING_RATE * each.grad
+                    each.data -= work.lr * each.grad
             losses.append(loss.item())
         return np.array(losses)
 

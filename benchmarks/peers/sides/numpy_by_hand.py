@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..fit import Fitted, Task
-from ..works import LEARNING_RATE, Layers, Work
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
 
 TITLE = "NumPy by hand"
 
@@ -75,7 +75,7 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
             values = forward(layers, x)
             loss, d = loss_of(values[-1], labels)
             for parameter, g in zip(parameters, backward(layers, values, d), strict=True):
-                g *= LEARNING_RATE
+                g *= work.lr
                 parameter -= g
             losses.append(loss)
         return np.array(losses)

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from ..fit import Fitted, Task
-from ..works import LEARNING_RATE, Layers, Work
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
 
 TITLE = "scikit-learn"
 LOSSES = ("cross_entropy",)
@@ -45,7 +45,7 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
         X.dtype,
         work.batch,
         solver="sgd",
-        learning_rate_init=LEARNING_RATE,
+        learning_rate_init=work.lr,
         momentum=0,
         nesterovs_momentum=False,
         shuffle=False,

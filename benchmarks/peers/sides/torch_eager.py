@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..environment import THREADS
-from ..fit import Fitted, Task
-from ..works import LEARNING_RATE, Layers, Work
+from benchmarks.peers.environment import THREADS
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
 
 TITLE = "PyTorch eager"
 torch.set_num_threads(THREADS)
@@ -39,7 +39,7 @@ LOSSES = {"cross_entropy": F.cross_entropy, "hinge": hinge}
 
 def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
     model = model_of(layers)
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=work.lr)
     loss_of = LOSSES[work.loss]
     batches = list(zip(torch.from_numpy(X), torch.from_numpy(y), strict=True))
 
