@@ -79,7 +79,6 @@ class Canvas:
         )
 
 
-
 def _pick(result: Row, **wanted: Any) -> list[Row]:
     return [row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())]
 

@@ -30,7 +30,7 @@ def measure(options: Options) -> Row:
     """All rows, on this machine, now."""
     sides = options.load_sides()
     with threads(THREADS):
-        return {**described(COMMAND), **_measured(options, sides)}
+        return {**described(COMMAND, options.quick), **_measured(options, sides)}
 
 
 def _measured(options: Options, sides: dict[str, ModuleType]) -> Row:

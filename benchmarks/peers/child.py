@@ -33,7 +33,7 @@ def ask(kind: str, work: str, side: str, quick: bool) -> Found:
 
 
 def startup(work: Any, side: str) -> Found:
-    """Seconds of the import, of the first step from arrays on, and of the second."""
+    """Seconds of the import without NumPy's, of the first step from arrays, and of the second."""
     from . import sides
 
     began = perf_counter()

@@ -44,7 +44,7 @@ def measure(options: Options) -> Row:
             )
             print(rows[-1], flush=True)
     return {
-        **described(COMMAND),
+        **described(COMMAND, options.quick),
         "titles": {name: side.TITLE for name, side in sides.items()},
         "rows": rows,
     }

@@ -84,11 +84,12 @@ class Options:
         return result
 
 
-def described(command: str) -> Row:
+def described(command: str, quick: bool) -> Row:
     """When, where and with what a result is measured."""
     return {
         "command": command,
         "date": today(),
+        "quick": quick,
         "threads": THREADS,
         "machine": machine(),
         "versions": {**versions(*PACKAGES), "blas_kernel": blas_kernel()},
@@ -100,8 +101,9 @@ def conditions(result: Row) -> str:
     machine, versions = result["machine"], result["versions"]
     names = {"torch": "PyTorch", "jax": "JAX", "scikit-learn": "scikit-learn", "mygrad": "MyGrad"}
     peers = [f"{title} {versions[name]}" for name, title in names.items() if versions[name]]
+    quick = "Tiny sizes and few rounds, which measure nothing; " if result["quick"] else ""
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['instruction_set']}; "
+        f"{quick}{machine['processor']}, {machine['cores']} cores, {machine['instruction_set']}; "
         f"{result['threads']} threads on every side; fastnn {versions['fastnn']}, NumPy "
         f"{versions['numpy']} ({versions['blas']}, {versions['blas_kernel']} kernels), "
         + "".join(f"{each}, " for each in peers)

@@ -58,7 +58,7 @@ def measure(options: Options) -> Row:
             share = row["limit_microseconds"] / row["microseconds"]["fastnn"]
             row["percent_of_peak"] = rounded(100 * share)
         return {
-            **described(COMMAND),
+            **described(COMMAND, options.quick),
             **limits.as_row(),
             "titles": {name: side.TITLE for name, side in sides.items()},
             "rows": rows,

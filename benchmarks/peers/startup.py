@@ -30,7 +30,7 @@ def measure(options: Options) -> Row:
         for side in sides
     ]
     titles = {name: side.TITLE for name, side in sides.items()}
-    return {**described(COMMAND), "titles": titles, "rows": rows}
+    return {**described(COMMAND, options.quick), "titles": titles, "rows": rows}
 
 
 def _measured(name: str, title: str, side: str, quick: bool) -> Row:
@@ -51,7 +51,7 @@ def table(result: Row) -> str:
         "",
         f"{conditions(result)}.",
         "Best of new processes. The first step counts from arrays of data and weights on: it",
-        "builds the net, and fastnn captures it, JAX compiles it. The import holds NumPy's.",
+        "builds the net, and fastnn captures it, JAX compiles it. The import is on top of NumPy's.",
         "",
         "| work | side | import | first step | second step |",
         "|---|---|---|---|---|",

@@ -29,8 +29,9 @@ class Limits:
         """Measure again, as the clock drifts."""
         seconds = 0.005 if self._quick else 0.1
         self.gflops = max(self.gflops, peak_gflops(get_num_threads(), seconds=seconds))
-        if memory and not (self._quick and self.gb_per_s):
-            self.gb_per_s = max(self.gb_per_s, bandwidth(get_num_threads()))
+        if memory:
+            seconds = 0.0 if self._quick else 1.0
+            self.gb_per_s = max(self.gb_per_s, bandwidth(get_num_threads(), seconds))
 
     def as_row(self) -> Row:
         """What was measured."""
