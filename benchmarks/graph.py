@@ -156,7 +156,7 @@ def measure(names: list[str], quick: bool) -> Row:
     """All rows, on this machine, now."""
     from .measure import PAUSE, interleaved, threads
 
-    with threads(environment.THREADS):
+    with threads(environment.threads_of(quick)):
         steps = {name: SIDES[name][1](*data()) for name in names}
         losses = {name: [float(step()) for _ in range(20)] for name, step in steps.items()}
         differences = check_losses("graph", losses)

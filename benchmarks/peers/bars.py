@@ -9,7 +9,7 @@ from benchmarks.tables import replace_between_markers
 
 from . import eleven_lines, fit, steps
 from .chart import draw
-from .environment import THREADS
+from .environment import threads_of
 from .options import ROOT, Options, described
 from .rounds import Row
 from .tables import full_table, readme_table
@@ -29,7 +29,7 @@ def main(options: Options) -> None:
 def measure(options: Options) -> Row:
     """All rows, on this machine, now."""
     sides = options.load_sides()
-    with threads(THREADS):
+    with threads(threads_of(options.quick)):
         return {**described(COMMAND, options.quick), **_measured(options, sides)}
 
 

@@ -19,7 +19,7 @@ def draw(result: Row) -> str:
     canvas = Canvas()
     canvas.title(
         f"Training: how many times as fast as its peers, {result['threads']} threads each",
-        "logarithmic; longer is better for fastnn; the time at a bar's end is the peer's",
+        "logarithmic; longer is better for fastnn; in brackets the time of the peer",
     )
     canvas.legend(
         [(FASTNN, "fastnn is faster"), (SLOWER, "slower"), (BAR_MARK, "the bar to be met")]
@@ -49,7 +49,7 @@ def draw(result: Row) -> str:
             if bar is not None:
                 canvas.bar(canvas.y - 2, position(bar) - 1, position(bar) + 1, BAR + 4, BAR_MARK)
             time = seconds_text(row["microseconds"][each["side"]])
-            label = f"{ratio:.3g}×  {time}"
+            label = f"{ratio:.3g}× ({time})"
             x = max(position(ratio), position(1), position(bar or 1)) + 6
             canvas.text(x, canvas.y + 10, label, style='font-size="10"')
             canvas.y += BAR + GAP

@@ -12,6 +12,11 @@ _FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _NUMBERS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
 
+def threads_of(quick: bool) -> int:
+    """How many threads each side gets; one where nothing is measured, which nobody waits for."""
+    return 1 if quick else THREADS
+
+
 def prepare() -> None:
     """Run on two cores, with two threads; JAX counts the processors that it may use."""
     for name in _FORCED:

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.machine import blas_kernel, machine, today, versions
 
 from . import sides
-from .environment import THREADS
+from .environment import threads_of
 from .rounds import Row
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,7 +90,7 @@ def described(command: str, quick: bool) -> Row:
         "command": command,
         "date": today(),
         "quick": quick,
-        "threads": THREADS,
+        "threads": threads_of(quick),
         "machine": machine(),
         "versions": {**versions(*PACKAGES), "blas_kernel": blas_kernel()},
     }

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from benchmarks.measure import PAUSE, interleaved, threads
 
-from .environment import THREADS
+from .environment import threads_of
 from .options import Options, conditions, described
 from .rounds import Row, check_losses, rounded, two_epochs
 from .scaling_chart import draw
@@ -47,7 +47,7 @@ def measure(options: Options) -> Row:
     """All points, on this machine, now."""
     names = [name for name in options.side_names() if name in SIDES]
     sides = {name: side for name, side in options.load_sides().items() if name in names}
-    with threads(THREADS):
+    with threads(threads_of(options.quick)):
         limits = Limits(options.quick)
         rows = [
             _measured(axis, value, work, sides, limits, options.quick)
