@@ -4,7 +4,7 @@ Without a section it measures the works that have a bar, and writes
 ``benchmarks/results/peers.json`` (all numbers), ``peers.md`` (all rows), ``peers.svg`` (the
 chart), a profile of fastnn's program for each work that misses a bar
 (``profiles/NAME.txt``), and the README's table between its two marker comments.  The other
-sections write a JSON file, a table and, for scaling, a chart of their own.
+sections write a JSON file, a table and a chart of their own.
 
 NumPy takes part always; PyTorch, JAX, scikit-learn and MyGrad where they are installed
 (``pip install -e ".[bench]"``).

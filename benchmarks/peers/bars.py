@@ -28,6 +28,8 @@ def main(options: Options) -> None:
 
 def measure(options: Options) -> Row:
     """All rows, on this machine, now."""
+    if options.wants(fit.NAME):
+        fit.require_data()
     sides = options.load_sides()
     with threads(threads_of(options.quick)):
         return {**described(COMMAND, options.quick), **_measured(options, sides)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter, sleep
 from types import ModuleType
 
@@ -23,12 +24,17 @@ ACCURACY_BAR = 0.5  # points that fastnn may be below a peer
 ROUNDS = 3
 
 
-def images_task(epochs: int = 1) -> Task:
-    """A fit of the training images.
+def require_data() -> None:
+    """Stop before anything is measured if the data set is not there."""
+    if not Path(FOLDER).is_dir():
+        raise SystemExit(
+            f"{NAME} wants {FOLDER}, which Debian's dataset-fashion-mnist brings; "
+            "--only measures the other works"
+        )
 
-    Raises:
-        OSError: the data set is not there (Debian's dataset-fashion-mnist).
-    """
+
+def images_task(epochs: int = 1) -> Task:
+    """A fit of the training images."""
     from fastnn.data import idx
 
     data = idx(FOLDER)
@@ -36,11 +42,7 @@ def images_task(epochs: int = 1) -> Task:
 
 
 def measured(sides: dict[str, ModuleType], quick: bool) -> Row:
-    """Losses of a few steps compared, then seconds and test accuracy, by side.
-
-    Raises:
-        OSError: the data set is not there (Debian's dataset-fashion-mnist).
-    """
+    """Losses of a few steps compared, then seconds and test accuracy, by side."""
     from fastnn.data import idx
 
     data = idx(FOLDER)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import child
+from . import child, stacked_chart
 from .fit import NAME as FIT
 from .fit import TITLE as FIT_TITLE
+from .fit import require_data
 from .options import Options, conditions, described
 from .rounds import Row
 from .works import WORKS
@@ -19,11 +20,13 @@ def main(options: Options) -> None:
     options.check_names(list(NAMES))
     if not child.STATUS.exists():
         raise SystemExit(f"memory reads {child.STATUS}, which this system does not have")
-    options.keep("memory", lambda: measure(options), {"md": table})
+    options.keep("memory", lambda: measure(options), {"md": table, "svg": chart})
 
 
 def measure(options: Options) -> Row:
     """All rows, on this machine, now."""
+    if options.wants(FIT) and not options.quick:
+        require_data()
     sides = {name: side for name, side in options.load_sides().items() if name in SIDES}
     titles = {work.name: work.title for work in WORKS} | {FIT: FIT_TITLE}
     rows = []
@@ -68,3 +71,18 @@ def table(result: Row) -> str:
         for row in result["rows"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def chart(result: Row) -> str:
+    """What is loaded, and what training adds."""
+    keys = ("loaded_mb", "training_mb")
+    return stacked_chart.draw(
+        result,
+        "Resident memory while training",
+        "library and data loaded, and what training adds to them at its highest",
+        ("loaded", "training adds"),
+        (
+            (row, *(row[key] for key in keys), " + ".join(f"{row[key]:.0f} MB" for key in keys))
+            for row in result["rows"]
+        ),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import child
+from . import child, stacked_chart
 from .options import Options, conditions, described
 from .rounds import Row, rounded
 from .tables import seconds_text
@@ -17,7 +17,7 @@ PROCESSES = 3  # the best of so many, each new
 def main(options: Options) -> None:
     """All sides, in processes of their own."""
     options.check_names(list(NAMES))
-    options.keep("startup", lambda: measure(options), {"md": table})
+    options.keep("startup", lambda: measure(options), {"md": table, "svg": chart})
 
 
 def measure(options: Options) -> Row:
@@ -65,3 +65,18 @@ def table(result: Row) -> str:
         for row in result["rows"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def chart(result: Row) -> str:
+    """The import, and the first step after it."""
+    keys = ("import_microseconds", "first_microseconds")
+    return stacked_chart.draw(
+        result,
+        "Time to the first step, in a new process",
+        "the import is on top of NumPy's; the first step holds fastnn's capture, JAX's compiling",
+        ("import", "first step"),
+        (
+            (row, *(row[key] for key in keys), " + ".join(seconds_text(row[key]) for key in keys))
+            for row in result["rows"]
+        ),
+    )
