@@ -55,6 +55,9 @@ def measured(work: Work, sides: dict[str, ModuleType], limits: Limits, quick: bo
     )
     if not quick:
         limits.look(memory=work.memory_bound)
+    for name, run in runs.items():
+        # Arithmetic with NaN would be no work that anybody wants.
+        assert np.isfinite(run()).all(), f"{work.name}: {name} diverged"
     seconds = {name: each / work.steps for name, each in zip(runs, best, strict=True)}
     return {
         "name": work.name,
@@ -63,6 +66,7 @@ def measured(work: Work, sides: dict[str, ModuleType], limits: Limits, quick: bo
         "batch": work.batch,
         "widths": list(work.widths),
         "gflop": work.flops / 1e9,
+        "gb_read": work.traffic / 1e9,
         "microseconds": {name: rounded(1e6 * each) for name, each in seconds.items()},
         "loss_differences": differences,
         "against": compared(seconds, work.bars),
@@ -76,7 +80,7 @@ def add_limits(row: Row, work: Work, limits: Limits) -> None:
     row["gflops"] = rounded(rate)
     row["percent_of_peak"] = rounded(100 * rate / limits.gflops)
     if work.memory_bound:
-        traffic = 8e-9 * row["batch"] * row["widths"][0] / seconds
+        traffic = row["gb_read"] / seconds
         row["gb_per_s"] = rounded(traffic)
         row["percent_of_bandwidth"] = rounded(100 * traffic / limits.gb_per_s)
     row["peak_bar"] = work.peak_bar
