@@ -18,7 +18,7 @@ from fastnn.backward import propagate
 from fastnn.modes import enable_grad, mode, no_grad
 from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op, name_of
+from fastnn.ops.op import FUNCTIONS, Op, answer_of, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -64,7 +64,7 @@ class Tensor(Operators):
         own: Any = self.data
         new: Any = values
         if values is not own:  # as it is after `t.data -= step`
-            if not hasattr(type(new), "__fastnn_op__"):
+            if not answer_of(type(new)):
                 new = np.asarray(new)
             if new.shape != own.shape:
                 raise ValueError(f"data wants an array of shape {own.shape}, got {new.shape}")
@@ -279,7 +279,7 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        if hasattr(type(grad), "__fastnn_op__"):
+        if answer_of(type(grad)):
             seed = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
         else:
             seed = np.asarray(grad, data.dtype)
@@ -411,7 +411,7 @@ def _own_copy(data: Any) -> Array:
     """A native, contiguous copy of data that holds real numbers."""
     if isinstance(data, Tensor):
         data = data.numpy()
-    if hasattr(type(data), "__fastnn_op__"):
+    if answer_of(type(data)):
         return data.copy()  # type: ignore[no-any-return]
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data wants a plain array, got a masked array: fill it first")
@@ -488,7 +488,7 @@ def _array_of_reals(op: Op, y: Any) -> Array:
     Raises:
         TypeError: it is masked, or does not hold real numbers.
     """
-    if hasattr(type(y), "__fastnn_op__"):
+    if answer_of(type(y)):
         return y  # type: ignore[no-any-return]  # of one who watches what ops do
     if isinstance(y, np.ma.MaskedArray):
         raise TypeError(f"{op.name} wants plain arrays, got a masked array: fill it first")

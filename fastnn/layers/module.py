@@ -13,6 +13,7 @@ from fastnn import _kernels as k
 from fastnn.checks import finite, real_array, whole
 from fastnn.init import Seed
 from fastnn.modes import no_grad, recorder
+from fastnn.ops.op import answer_of
 from fastnn.tensor import Tensor, wrap
 
 Self = TypeVar("Self", bound="Module")
@@ -282,7 +283,7 @@ def _input(value: Any) -> Any:
     """Arrays and lists of numbers as Tensors; a forward may take anything else too."""
     if isinstance(value, np.ndarray):
         return wrap(real_array(value, "input"))
-    if hasattr(type(value), "__fastnn_op__"):
+    if answer_of(type(value)):
         return wrap(value)
     first = value
     while isinstance(first, list) and first:

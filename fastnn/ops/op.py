@@ -11,9 +11,22 @@ import numpy as np
 Function = Callable[..., Any]
 
 
+_ANSWERS: dict[type, Function | None] = {}
+
+
+def answer_of(kind: type) -> Function | None:
+    """The ``__fastnn_op__`` of a type, or None: looked up once, for a miss is slow."""
+    try:
+        return _ANSWERS[kind]
+    except KeyError:
+        answer: Function | None = getattr(kind, "__fastnn_op__", None)
+        _ANSWERS[kind] = answer
+        return answer
+
+
 def plain(value: Any) -> Any:
     """The array in a Tensor, whose gradient nobody wants here; other values as they are."""
-    return value.data if hasattr(type(value), "__fastnn_op__") else value
+    return value.data if answer_of(type(value)) else value
 
 
 def as_array(value: Any) -> Any:
@@ -154,7 +167,7 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         for argument in args:
-            answer = getattr(type(argument), "__fastnn_op__", None)
+            answer = answer_of(type(argument))
             if answer is not None:
                 return answer(argument, self, args)
         return self.forward(*args)
