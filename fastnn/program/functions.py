@@ -6,6 +6,7 @@ neither cannot be captured.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,18 +28,32 @@ def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwarg
     """What a function of NumPy's gives: a primitive, or one of the op table's compositions."""
     if any(is_foreign(each) for each in _flattened((args, kwargs))):
         return NotImplemented
-    primitive = PRIMITIVES.get(func)
-    if primitive is not None:
-        return primitive(recorder, *args, **kwargs)
     module = func.__module__.replace("numpy", "np", 1)
     name = f"{module}.{func.__name__}"
+    primitive = PRIMITIVES.get(func)
+    if primitive is not None:
+        _refuse_others(primitive, (recorder, *args), kwargs, name)
+        return primitive(recorder, *args, **kwargs)
     answer = FUNCTIONS.get(func)
     if answer is not None:
+        _refuse_others(answer, args, kwargs, name)
         with recorder.inside(func, name):
             return answer(*args, **kwargs)
     if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
         return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
     raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+
+
+def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
+    """Raise for an argument of NumPy's that the function does not take."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        known = [each for each in signature.parameters if each != "recorder"]
+        raise CaptureError(
+            f"{name} can be captured with the arguments {', '.join(known)}, and no others{where()}"
+        ) from None
 
 
 def _flattened(value: Any) -> list[Any]:
@@ -52,8 +67,7 @@ def _flattened(value: Any) -> list[Any]:
 _WITHOUT_VALUES = frozenset(
     {
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory,
-        np.shares_memory, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like,
-        np.empty_like,
+        np.shares_memory, np.iscomplexobj, np.isrealobj,
     }
 )  # fmt: skip
 
@@ -131,7 +145,9 @@ def _where_function(recorder: Recorder, condition: Any, x: Any = None, y: Any = 
         recorder.plain(x, expected.dtype),
         recorder.plain(y, expected.dtype),
     ]
-    recorder.loop("where", (function, 0), [*map(array_of, held), result.array])
+    operands = [*map(array_of, held), result.array]
+    calls = _doorway.iterated(operands, False, False)
+    recorder.loop("where", (function, 0), operands, calls=calls)
     recorder.check("np.where", result, expected)
     return result
 
@@ -149,6 +165,37 @@ def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0) -> Tr
         recorder.copied(each, result[index])
         start = end
     return result
+
+
+def _filled_like(like: Callable[..., Any]) -> Callable[..., Any]:
+    def function(recorder: Recorder, prototype: Any, *args: Any, **options: Any) -> Any:
+        if any(isinstance(each, Traced) for each in args):  # full_like of a computed value
+            value, *args = args
+            result = np.empty_like(prototype, *args, **options)
+            result[...] = value
+            return result
+        made = like(array_of(prototype), *args, **options)
+        return recorder.copied(made, recorder.empty(made.shape, made.dtype, made))
+
+    return function
+
+
+def _first_extreme(extreme: Any) -> Callable[..., Any]:
+    def function(
+        recorder: Recorder, a: Any, axis: int | None = None, *, keepdims: bool = False
+    ) -> Any:
+        if axis is None:
+            found = function(recorder, np.reshape(a, -1), 0)
+            return np.reshape(found, (1,) * a.ndim) if keepdims else found
+        if a.shape[axis] == 0:
+            raise ValueError("attempt to get the first extreme of an empty sequence")
+        along = np.arange(a.shape[axis]).reshape([-1] + [1] * (a.ndim - 1 - axis % a.ndim))
+        is_found = np.equal(a, extreme(a, axis=axis, keepdims=True))
+        if a.dtype.kind == "f":  # the first NaN is the extreme
+            is_found = np.logical_or(is_found, np.isnan(a))
+        return np.min(np.where(is_found, along, a.shape[axis]), axis=axis, keepdims=keepdims)
+
+    return function
 
 
 def _copy(recorder: Recorder, a: Traced) -> Any:
@@ -229,6 +276,12 @@ PRIMITIVES: dict[Callable[..., Any], Callable[..., Any]] = {
     np.cumsum: _accumulation(np.add),
     np.cumprod: _accumulation(np.multiply),
     np.reshape: _reshape,
+    np.argmax: _first_extreme(np.max),
+    np.argmin: _first_extreme(np.min),
+    np.zeros_like: _filled_like(np.zeros_like),
+    np.ones_like: _filled_like(np.ones_like),
+    np.empty_like: _filled_like(np.zeros_like),
+    np.full_like: _filled_like(np.full_like),
     np.transpose: _transpose,
     np.broadcast_to: _broadcast_to,
     np.where: _where_function,

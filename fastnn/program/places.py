@@ -22,15 +22,23 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 def _is_view_index(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer))
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
         for part in parts
     )
+
+
+def _view(x: Traced, index: Any) -> Traced:
+    parts = index if isinstance(index, tuple) else (index,)
+    # Without an ellipsis NumPy gives a scalar, a copy, for an index of a single element.
+    return x.view_of(x.array[parts if any(p is Ellipsis for p in parts) else (*parts, ...)])
 
 
 def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
     """A view for a basic index, else a recorded gather."""
     if _is_view_index(index):
-        return x.view_of(np.asarray(x.array[index]))
+        return _view(x, index)
     offsets = _offsets(recorder, x, index)
     result = recorder.empty(offsets.shape, x.dtype)
     _at_places(recorder, "gather", x, offsets, result.array)
@@ -40,7 +48,7 @@ def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
 def setitem(recorder: Recorder, x: Traced, index: Any, value: Any) -> None:
     """A copy into a view for a basic index, else a recorded scatter."""
     if _is_view_index(index):
-        target = x.view_of(np.asarray(x.array[index]))
+        target = _view(x, index)
         if isinstance(value, Traced):
             value = apart(recorder, value, [target.array])
         recorder.copied(value, target)
@@ -89,7 +97,8 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
             start = values.ctypes.data + sum(map(operator.mul, index, step))
             calls.append(([base.ctypes.data, places.ctypes.data + row * 8 * n, start], n, inner))
     operands = [base, places, values]
-    recorder.loop(name, (function, 0), operands, calls=calls, shared=False)
+    written = values if name == "gather" else x.array
+    recorder.loop(name, (function, 0), operands, calls=calls, shared=False, written=written)
 
 
 def _offsets(recorder: Recorder, x: Traced, index: Any) -> Any:

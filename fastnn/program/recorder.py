@@ -8,7 +8,6 @@ computes anything else than NumPy would.
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
@@ -19,7 +18,7 @@ from fastnn._kernels import _doorway
 from fastnn._kernels.arguments import normalise
 from fastnn._kernels.signatures import WRITTEN
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.outside import Cell, Outside
+from fastnn.program.outside import Cell, Outside, owner_of
 from fastnn.program.traced import Traced
 from fastnn.program.where import where
 
@@ -29,12 +28,33 @@ ALIGNMENT = 64
 
 
 class Block:
-    """Memory of the program; when no array lies in it any more, others may."""
+    """Memory of the program; when no array lies in it any more, it is free for others."""
 
-    __slots__ = ("__weakref__", "memory")
+    __slots__ = ("_free", "memory")
 
-    def __init__(self, memory: Array) -> None:
-        self.memory = memory
+    def __init__(self, memory: Array, free: dict[int, list[Array]]) -> None:
+        self.memory, self._free = memory, free
+
+    def __del__(self) -> None:
+        self._free.setdefault(len(self.memory), []).append(self.memory)
+
+
+class Constants:
+    """Values of the caller's, to compare two recordings by."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array if array.nbytes > 16384 else array.copy()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constants):
+            return NotImplemented
+        a, b = self.array, other.array
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        is_same_memory = a.ctypes.data == b.ctypes.data and a.strides == b.strides
+        return is_same_memory or a.tobytes() == b.tobytes()
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Recorder(Outside):
@@ -46,16 +66,15 @@ class Recorder(Outside):
 
     Attributes:
         tape: what is recorded so far.
-        log: of each call, what it was and its constants, to compare two recordings by.
     """
 
     def __init__(self, capacity: int = 1) -> None:
         super().__init__(capacity)
         self.tape = _doorway.Tape()
-        self.log: list[tuple[Any, ...]] = []
-        self.errstate: dict[str, Any] = dict(np.geterr())
         self.nbytes = 0
         self.finite: dict[int, tuple[str, Array]] = {}
+        self._errstates: dict[int, dict[str, Any]] = {}
+        self._numbers: dict[int, tuple[Any, int]] = {}
         self._free: dict[int, list[Array]] = {}
         self._depth: list[Any] = []
 
@@ -68,14 +87,14 @@ class Recorder(Outside):
         for length in shape:
             size *= length
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
-        block = Block(self._memory(wanted))
-        weakref.finalize(block, self._give_back, block.memory)
+        block = Block(self._memory(wanted), self._free)
         flat = block.memory[: size * dtype.itemsize].view(dtype)
         array = flat.reshape(shape)
         if like is not None and like.ndim > 1:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
             array = flat.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
-        return Traced(array, block, self)
+        self.name(block.memory, len(self._numbers))
+        return Traced(array, block, self.link)
 
     def _memory(self, wanted: int) -> Array:
         fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
@@ -86,12 +105,9 @@ class Recorder(Outside):
         start = -raw.ctypes.data % ALIGNMENT
         return raw[start : start + wanted]
 
-    def _give_back(self, memory: Array) -> None:
-        self._free.setdefault(len(memory), []).append(memory)
-
     def loose(self, array: Array) -> Traced:
         """A traced array that holds no memory: for one call, while another holds it."""
-        return Traced(array, None, self)
+        return Traced(array, None, self.link)
 
     def fresh(self, value: Any) -> Traced:
         """A new array of the program with these values, at each replay."""
@@ -106,10 +122,10 @@ class Recorder(Outside):
         for item, flags in self.tape.raised():
             name = self.tape.calls[item][0]
             for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
-                mode = self.errstate[kind]
+                mode = self._errstates[item][kind]
                 if not flags & flag or mode == "ignore":
                     continue
-                message = f"{_FLAG_TEXTS[kind]} encountered in {name}"
+                message = f"{_FLAG_TEXTS[kind]} encountered in {_numpy_name(name)}"
                 if mode == "raise":
                     raise FloatingPointError(message)
                 warnings.warn(message, RuntimeWarning, stacklevel=4)
@@ -140,8 +156,9 @@ class Recorder(Outside):
         given: bool = False,
         shared: bool = True,
         bound: int | None = None,
+        written: Array | None = None,
     ) -> None:
-        """Record an inner loop over arrays, the written one last, and run it."""
+        """Record an inner loop over arrays, by default the last is written to, and run it."""
         since = len(self.tape)
         operands = list(operands)
         if calls is None:
@@ -151,19 +168,20 @@ class Recorder(Outside):
                 f"np.{name} walks over these memory layouts in pieces, which cannot be replayed: "
                 f"pass it a .copy(){where()}"
             )
-        heed, fatal = self._flags(operands)
-        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
-        self._written.append(operands[-1])
-        self.note(name, [(each.shape, each.strides, each.dtype.str) for each in operands])
-        self.run(since)
-
-    def _flags(self, operands: Sequence[Array]) -> tuple[int, int]:
+        errstate = dict(np.geterr())
         heed = fatal = 0
-        for name, flag in _doorway.FLOATING_POINT_FLAGS.items():
-            mode = self.errstate[name]
-            heed |= flag if mode != "ignore" else 0
-            fatal |= flag if mode == "raise" else 0
-        return heed, fatal
+        for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
+            heed |= flag if errstate[kind] != "ignore" else 0
+            fatal |= flag if errstate[kind] == "raise" else 0
+        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
+        for item in range(since, len(self.tape)):
+            self._errstates[item] = errstate
+        self._written.append(operands[-1] if written is None else written)
+        self.note(
+            name,
+            [(self.number(each), each.shape, each.strides, each.dtype.str) for each in operands],
+        )
+        self.run(since)
 
     def run(self, since: int) -> None:
         """Make the calls recorded since then."""
@@ -177,11 +195,19 @@ class Recorder(Outside):
         """Note a call for the comparison of two recordings."""
         self.log.append((name, details, where()))
 
+    def name(self, memory: Array, number: Any) -> None:
+        """Give memory a name by which two recordings can be compared."""
+        self._numbers[id(owner_of(memory))] = (number, memory.ctypes.data)
+
+    def number(self, array: Array) -> Any:
+        """The name of the memory that an array lies in, and where in it."""
+        number, start = self._numbers.get(id(owner_of(array)), (None, 0))
+        return None if number is None else (number, array.ctypes.data - start)
+
     def constant(self, value: Any, dtype: Any) -> Array:
         """A value of the caller's as a constant of the program."""
         array = np.asarray(value, dtype)
-        bits = array.tobytes() if array.size <= 4096 else _digest(array)
-        self.log.append(("constant", (array.shape, bits), where()))
+        self.log.append(("constant", Constants(array), where()))
         return array
 
     def plain(self, value: Any, dtype: Any) -> Any:
@@ -229,7 +255,7 @@ class Recorder(Outside):
             [each.ctypes.data for each in arrays], list(scores.shape), [], where(),
         )  # fmt: skip
         self._written.append(hits.array)
-        self.note("label_hits", scores.shape)
+        self.note("label_hits", [(self.number(each), each.shape) for each in arrays])
         self.run(since)
 
     # --- kernels ----------------------------------------------------------------------
@@ -263,6 +289,9 @@ class Recorder(Outside):
                 self._refuse_constant(kernel, row, args[i])
                 if row.is_output:
                     results.append(args[i] if isinstance(args[i], Traced) else None)
+        for i, each in enumerate(args):
+            if isinstance(each, np.ndarray):
+                numbers[i] = self.constant(numbers[i], numbers[i].dtype)
         since = len(self.tape)
         self.tape.kernel(kernel, numbers, where())
         self._written += [
@@ -276,7 +305,9 @@ class Recorder(Outside):
         self.note(
             kernel.name,
             [
-                (each.shape, each.dtype.str) if isinstance(each, np.ndarray) else each
+                (self.number(each), each.shape, each.dtype.str)
+                if isinstance(each, np.ndarray)
+                else each
                 for each in (
                     cell.key if isinstance(cell, Cell) else number
                     for cell, number in zip(args, numbers, strict=True)
@@ -365,10 +396,9 @@ def _same(found: Array, expected: Array) -> bool:
     return bool(np.all(same | (np.isnan(found) & np.isnan(expected))))
 
 
-def _digest(array: Array) -> bytes:
-    import hashlib
-
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes()).digest()
+def _numpy_name(name: str) -> str:
+    """What NumPy's warnings call it."""
+    return "cast" if name == "copy" else name.rpartition(".")[2]
 
 
 _FLAG_TEXTS = {

@@ -23,7 +23,7 @@ def call_table(recording: Recording) -> str:
 def profile_table(recording: Recording, steps: int) -> str:
     """Seconds of each call, with its GFLOP/s or GB/s and its share of the measured peak."""
     recorder = recording.recorder
-    before = [(array, array.copy()) for array, _ in recorder.snapshots]
+    before = [(array, array.copy()) for array in recorder.changeable]
     recorder.load_cells()
     recording.tape.profile()
     recording.tape.run(0, steps, profile=True)

@@ -98,10 +98,9 @@ def elementwise(
             made.append(recorder.empty(result.shape, dtype, result))
             continue
         if target.shape != result.shape:
-            raise ValueError(
-                f"np.{ufunc.__name__}: a result of shape {result.shape} does not fit the output "
-                f"of shape {target.shape}"
-            )
+            np.broadcast_to(result, target.shape)  # which raises an error if it does not fit
+            made.append(recorder.empty(result.shape, dtype, result))
+            continue
         if not np.can_cast(dtype, target.dtype, "same_kind"):
             raise TypeError(
                 f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
@@ -307,7 +306,7 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
             "matmul", *function, parts, [each.ctypes.data for each in parts],
             [1, m, inner, n], [0, 0, 0, *(s for each in parts for s in each.strides)], where(),
         )  # fmt: skip
-    recorder.note("matmul", (x.shape, y.shape, char))
+    recorder.note("matmul", [(recorder.number(each), each.shape, char) for each in (x, y, z)])
     recorder.run(since)
     recorder.check("np.matmul", result, expected)
     return result
