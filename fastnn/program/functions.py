@@ -203,10 +203,10 @@ def _copy(recorder: Recorder, a: Traced) -> Any:
 
 
 def _accumulation(ufunc: np.ufunc) -> Callable[..., Any]:
-    def function(recorder: Recorder, a: Any, axis: int | None = None) -> Any:
+    def function(recorder: Recorder, a: Any, axis: int | None = None, dtype: Any = None) -> Any:
         if axis is None:
             a, axis = np.reshape(a, -1), 0
-        return accumulate(recorder, ufunc, a, axis)
+        return accumulate(recorder, ufunc, a, axis, dtype)
 
     return function
 

@@ -86,7 +86,7 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
     if isinstance(offsets, Traced) and not places.flags.c_contiguous:
         offsets = offsets.copy()
         places = offsets.array
-    places = np.ascontiguousarray(places)
+    places = np.asarray(places, order="C")
     calls = []
     if places.size:
         step = values.strides
@@ -143,7 +143,7 @@ def _traced_offsets(recorder: Recorder, x: Traced, parts: list[Any]) -> Traced:
     before, after = chosen[0], x.ndim - chosen[-1] - 1
     total: Any = np.zeros((1,) * (x.ndim - len(chosen) + len(shape)), np.int64)
     for axis, each in zip(chosen, indices, strict=True):
-        checked = _checked(recorder, each, x.shape[axis])
+        checked = _checked(recorder, each, axis, x.shape[axis])
         lined_up = np.reshape(checked, (1,) * (len(shape) - each.ndim) + each.shape + (1,) * after)
         total = total + lined_up * x.array.strides[axis]
     for axis in full:
@@ -156,11 +156,12 @@ def _traced_offsets(recorder: Recorder, x: Traced, parts: list[Any]) -> Traced:
     return recorder.copied(total, recorder.empty(wanted, np.int64))
 
 
-def _checked(recorder: Recorder, index: Any, bound: int) -> Any:
+def _checked(recorder: Recorder, index: Any, axis: int, bound: int) -> Any:
     if not isinstance(index, Traced):
         return np.arange(bound)[index]
     wide = recorder.cast(index, np.dtype(np.int64))
     result = recorder.empty(wide.shape, np.int64)
     function = (_doorway.OWN_LOOPS["check_index", "i8"], 0)
+    recorder.indexed_axes[len(recorder.tape)] = axis
     recorder.loop("check_index", function, [wide.array, result.array], shared=False, bound=bound)
     return result

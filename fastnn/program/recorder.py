@@ -73,6 +73,7 @@ class Recorder(Outside):
         self.tape = _doorway.Tape()
         self.nbytes = 0
         self.finite: dict[int, tuple[str, Array]] = {}
+        self.indexed_axes: dict[int, int] = {}
         self._errstates: dict[int, dict[str, Any]] = {}
         self._numbers: dict[int, tuple[Any, int]] = {}
         self._free: dict[int, list[Array]] = {}
@@ -140,7 +141,8 @@ class Recorder(Outside):
             what, value = self.finite[item]
             raise NotFiniteError(what, float(value))
         if self.tape.calls[item][0] == "check_index":
-            raise IndexError(f"index {bad} is out of bounds for an axis of size {bound}")
+            axis = self.indexed_axes[item]
+            raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {bound}")
         self.tape.explain()
         raise AssertionError("a replay ended without a reason; please report this")
 
@@ -235,6 +237,21 @@ class Recorder(Outside):
         calls = _doorway.iterated(operands, True, False)
         self.loop("copy", (function, 0), operands, calls=calls)
         return target
+
+    def in_order(self, array: Array, target: Array, axes: tuple[int, ...]) -> Traced:
+        """A copy, on one axis, in the order in which a reduction to ``target`` walks."""
+        result = self.empty((array.size,), array.dtype)
+        end, size = result.array.ctypes.data, array.itemsize
+        calls = []
+        for (start, _), n, (step, _) in _doorway.iterated(
+            [array, target], False, False, True, axes
+        ):
+            calls.append(([start, end], n, [step, size]))
+            end += n * size
+        kind = f"{array.dtype.kind}{size}"
+        function = _doorway.OWN_LOOPS["cast", kind, kind]
+        self.loop("copy", (function, 0), [array, result.array], calls=calls, shared=False)
+        return result
 
     def check_finite(self, what: str, value: Traced) -> None:
         """Record a check that ends the replay, with an error that names ``what``."""

@@ -334,7 +334,7 @@ class _Input:
         self._node: Node | None = None
         array = _array(value)
         if isinstance(array, (np.ndarray, np.generic)):
-            self._memory, own = _memory_like(np.asarray(array))
+            own = _memory_like(np.asarray(array))
             self.traced = recorder.lift(own, number)
             self.given = self.traced
             self.take(value)
@@ -346,7 +346,7 @@ class _Input:
 
     def take(self, value: Any) -> None:
         if self.traced is not None:
-            np.copyto(self._memory, np.asarray(_array(value))[tuple(slice(0, n) for n in self._memory.shape)])
+            np.copyto(self.traced.array, _array(value))
 
     def give_back(self, value: Any, is_written: bool) -> None:
         if isinstance(value, Tensor):
@@ -432,20 +432,20 @@ def _signature(position: int, value: Any) -> Any:
     return (type(value), value)
 
 
-def _memory_like(array: Array) -> tuple[Array, Array]:
-    """New memory, and an array in it that is walked over as the given one is.
+def _memory_like(array: Array) -> Array:
+    """An array in new memory that is walked over as the given one is: with its strides.
 
-    It has the order of its axes, the signs of its strides and those that are zero.
+    NumPy's functions choose how they compute, and their bits with it, by the strides.
     """
-    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    is_stretched = [stride == 0 and n > 1 for n, stride in zip(array.shape, array.strides, strict=True)]
-    shape = [1 if is_stretched[axis] else array.shape[axis] for axis in order]
-    memory = np.empty(shape, array.dtype.newbyteorder("=")).transpose(np.argsort(order))
-    signs = [slice(None, None, -1 if stride < 0 else 1) for stride in array.strides]
-    memory = memory[(*signs, ...)]
-    if not any(is_stretched):
-        return memory, memory
-    return memory, np.broadcast_to(memory, array.shape)
+    dtype = array.dtype.newbyteorder("=")
+    if any(stride % dtype.alignment for stride in array.strides):
+        return np.array(array, dtype, order="K", subok=False)
+    ends = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    before = -sum(end for end in ends if end < 0)
+    after = sum(end for end in ends if end > 0)
+    count = (before + after) // dtype.itemsize + 1 if array.size else 0
+    memory = np.zeros(count, dtype)[before // dtype.itemsize :]
+    return np.lib.stride_tricks.as_strided(memory, array.shape, array.strides)
 
 
 def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
@@ -494,7 +494,7 @@ def _compare(first: Recorder, second: Recorder) -> None:
                 f"the step does not do the same when it is run again: it changes a learning rate, "
                 f"from {found:g} to {again:g}; do that between the steps"
             )
-    if not len(second.tape):
+    if all(each[0] == "constant" for each in second.log):
         raise CaptureError(
             "the step records nothing: it does not compute with its arguments, Tensors or "
             "parameters"
