@@ -15,6 +15,7 @@ import numpy as np
 from fastnn._kernels import _doorway
 from fastnn.ops.op import FUNCTIONS
 from fastnn.ops.plain import PLAIN_FUNCTIONS
+from fastnn.program import composed
 from fastnn.program.errors import CaptureError
 from fastnn.program.traced import Traced, array_of, is_foreign
 from fastnn.program.ufuncs import accumulate, matrix_product, reduce
@@ -52,7 +53,8 @@ def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
     except TypeError:
         known = [each for each in signature.parameters if each != "recorder"]
         raise CaptureError(
-            f"{name} can be captured with the arguments {', '.join(known)}, and no others{where()}"
+            f"{name} cannot be captured with these arguments, only with "
+            f"{', '.join(known)}{where()}"
         ) from None
 
 
@@ -180,24 +182,6 @@ def _filled_like(like: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _first_extreme(extreme: Any) -> Callable[..., Any]:
-    def function(
-        recorder: Recorder, a: Any, axis: int | None = None, *, keepdims: bool = False
-    ) -> Any:
-        if axis is None:
-            found = function(recorder, np.reshape(a, -1), 0)
-            return np.reshape(found, (1,) * a.ndim) if keepdims else found
-        if a.shape[axis] == 0:
-            raise ValueError("attempt to get the first extreme of an empty sequence")
-        along = np.arange(a.shape[axis]).reshape([-1] + [1] * (a.ndim - 1 - axis % a.ndim))
-        is_found = np.equal(a, extreme(a, axis=axis, keepdims=True))
-        if a.dtype.kind == "f":  # the first NaN is the extreme
-            is_found = np.logical_or(is_found, np.isnan(a))
-        return np.min(np.where(is_found, along, a.shape[axis]), axis=axis, keepdims=keepdims)
-
-    return function
-
-
 def _copy(recorder: Recorder, a: Traced) -> Any:
     return a.copy(order="K")
 
@@ -276,8 +260,11 @@ PRIMITIVES: dict[Callable[..., Any], Callable[..., Any]] = {
     np.cumsum: _accumulation(np.add),
     np.cumprod: _accumulation(np.multiply),
     np.reshape: _reshape,
-    np.argmax: _first_extreme(np.max),
-    np.argmin: _first_extreme(np.min),
+    np.argmax: composed.first_extreme(np.max),
+    np.argmin: composed.first_extreme(np.min),
+    np.nan_to_num: composed.nan_to_num,
+    np.average: composed.average,
+    np.linalg.norm: composed.norm,
     np.zeros_like: _filled_like(np.zeros_like),
     np.ones_like: _filled_like(np.ones_like),
     np.empty_like: _filled_like(np.zeros_like),

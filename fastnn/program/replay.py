@@ -182,7 +182,7 @@ class Recording:
             first.restore()
             self._record(second, step, args, feedback)
             try:
-                _compare(first, second)
+                _compare(first, second, self._has_results)
                 self._refuse_aliases(args)
             except BaseException:
                 second.restore()
@@ -211,6 +211,9 @@ class Recording:
             raise
         finally:
             recorder.close()
+        parts: list[Any] = []
+        _mapped(returned, lambda each: parts.append(getattr(each, "data", None)))
+        self._has_results = any(isinstance(each, Traced) for each in parts)
         self._returned = _mapped(returned, _array)
         self._is_written = [
             each.traced is not None and recorder.is_written(each.traced.array)
@@ -478,7 +481,7 @@ def _described(kinds: list[tuple[Any, Any]]) -> str:
     return ", ".join(f"{dtype} {shape}" for shape, dtype in kinds)
 
 
-def _compare(first: Recorder, second: Recorder) -> None:
+def _compare(first: Recorder, second: Recorder, has_results: bool) -> None:
     """Raise unless two recordings of a step are the same."""
     for one, other in zip(first.log, second.log, strict=False):
         if one[:2] != other[:2]:
@@ -494,7 +497,7 @@ def _compare(first: Recorder, second: Recorder) -> None:
                 f"the step does not do the same when it is run again: it changes a learning rate, "
                 f"from {found:g} to {again:g}; do that between the steps"
             )
-    if all(each[0] == "constant" for each in second.log):
+    if not has_results and all(each[0] == "constant" for each in second.log):
         raise CaptureError(
             "the step records nothing: it does not compute with its arguments, Tensors or "
             "parameters"

@@ -190,6 +190,9 @@ class Traced(Operators):
     # --- operators, as an ndarray's ------------------------------------------------------------
 
     def __fastnn_op__(self, op: Op, args: tuple[Any, ...]) -> Any:
+        for each in args:
+            if is_foreign(each):
+                return each.__fastnn_op__(op, args)
         with self.recorder.inside(op, op.name):
             return op.forward(*args)
 
