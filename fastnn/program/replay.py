@@ -94,8 +94,8 @@ class Program:
         Raises:
             CaptureError: see :func:`capture`.
             TypeError: an argument is a list or another thing that can change.
-            ValueError: the step writes to an argument that is read-only, or that overlaps
-                with another one.
+            ValueError: the step writes to an argument that is read-only, or that shares
+                memory with another one.
         """
         if recorder() is not None:
             return self._step(*args)  # a part of the step that is being recorded
@@ -173,7 +173,7 @@ class Recording:
                 f"a step cannot be recorded while another one is, in the same thread{where()}"
             )
         self._capacity = capacity
-        self._has_rates = False
+        self._has_rates = False  # set for the next replay
         self.made = 0  # steps of the last replay
         first = Recorder(self._capacity)
         second = Recorder(self._capacity)
@@ -184,6 +184,7 @@ class Recording:
             try:
                 _compare(first, second, self._has_results)
                 self._refuse_aliases(args)
+                second.tell_flags()
             except BaseException:
                 second.restore()
                 raise
@@ -194,7 +195,6 @@ class Recording:
         second.forget()
         self.recorder = second
         self.tape = second.tape
-        second.tell_flags()
 
     def _record(
         self, recorder: Recorder, step: Step, args: Sequence[Any], feedback: bool
@@ -226,8 +226,6 @@ class Recording:
             array = _array(args[i])
             if not is_written or not isinstance(array, np.ndarray):
                 continue
-            if not array.flags.writeable:
-                raise ValueError(f"argument {i} is read-only, and the step writes to it")
             for j, other in enumerate(map(_array, args)):
                 if j != i and isinstance(other, np.ndarray) and np.shares_memory(array, other):
                     raise ValueError(
@@ -337,7 +335,10 @@ class _Input:
         self._node: Node | None = None
         array = _array(value)
         if isinstance(array, (np.ndarray, np.generic)):
-            own = _memory_like(np.asarray(array))
+            self._memory = own = _memory_like(np.asarray(array))
+            if isinstance(array, np.ndarray) and not array.flags.writeable:
+                own = own.view()
+                own.flags.writeable = False
             self.traced = recorder.lift(own, number)
             self.given = self.traced
             self.take(value)
@@ -349,7 +350,7 @@ class _Input:
 
     def take(self, value: Any) -> None:
         if self.traced is not None:
-            np.copyto(self.traced.array, _array(value))
+            np.copyto(self._memory, _array(value))
 
     def give_back(self, value: Any, is_written: bool) -> None:
         if isinstance(value, Tensor):
@@ -422,7 +423,8 @@ def _signature(position: int, value: Any) -> Any:
         if array.dtype.kind not in "fiub":
             raise TypeError(f"argument {position} wants real numbers, got dtype {array.dtype}")
         needs_grad = value.requires_grad if isinstance(value, Tensor) else None
-        return (needs_grad, array.shape, array.dtype, array.strides)
+        may_be_written = isinstance(array, np.ndarray) and array.flags.writeable
+        return (needs_grad, may_be_written, array.shape, array.dtype, array.strides)
     if isinstance(value, float):
         return (float, value.hex())  # which tells -0.0 from 0.0
     try:
