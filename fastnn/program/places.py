@@ -97,6 +97,8 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
             start = values.ctypes.data + sum(map(operator.mul, index, step))
             calls.append(([base.ctypes.data, places.ctypes.data + row * 8 * n, start], n, inner))
     operands = [base, places, values]
+    if name != "gather":
+        recorder.refuse_read_only("an assignment", x)
     written = values if name == "gather" else x.array
     recorder.loop(name, (function, 0), operands, calls=calls, shared=False, written=written)
 

@@ -171,11 +171,6 @@ class Recorder(Outside):
                 f"pass it a .copy(){where()}"
             )
         written = operands[-1] if written is None else written
-        if not written.flags.writeable and name not in _CHECKS:
-            raise ValueError(
-                f"np.{name} would write to an array that is read-only, as an argument may "
-                f"be{where()}"
-            )
         errstate = dict(np.geterr())
         heed = fatal = 0
         for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
@@ -191,6 +186,11 @@ class Recorder(Outside):
             [(self.number(each), each.shape, each.strides, each.dtype.str) for each in operands],
         )
         self.run(since)
+
+    def refuse_read_only(self, name: str, target: Traced) -> None:
+        """Raise if the array is read-only, as arguments and broadcast arrays may be."""
+        if not target.array.flags.writeable:
+            raise ValueError(f"{name} would write to an array that is read-only{where()}")
 
     def run(self, since: int) -> None:
         """Make the calls recorded since then."""
@@ -240,6 +240,7 @@ class Recorder(Outside):
         function = _doorway.OWN_LOOPS.get(("cast", *kinds))
         if function is None:
             raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
+        self.refuse_read_only("a copy", target)
         operands = [array, target.array]
         calls = _doorway.iterated(operands, True, False)
         self.loop("copy", (function, 0), operands, calls=calls)

@@ -72,6 +72,8 @@ def elementwise(
                 f"constant of the program: make it an argument, or write `z = z + t` instead of "
                 f"`z += t`{where()}"
             )
+        if target is not None:
+            recorder.refuse_read_only(f"np.{ufunc.__name__}", target)
     if ufunc.signature is not None:
         raise CaptureError(f"np.{ufunc.__name__} cannot be captured{where()}")
     with np.errstate(all="ignore"):
