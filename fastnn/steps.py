@@ -149,7 +149,7 @@ class ReplayedSteps(_Steps):
                 "the training step runs in Python, step by step, because it cannot be replayed: "
                 f"{reason}",
                 RuntimeWarning,
-                stacklevel=6,
+                stacklevel=5,
             )
         else:
             self._add(size, position, 1)

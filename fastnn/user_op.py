@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.ops.op import Op
+from fastnn.tensor import recorder
 
 __all__ = ["op"]
 
@@ -49,8 +50,19 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
     if not isinstance(name, str):
         raise TypeError(f"name must be text, got {name!r}")
 
+    def named(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            if recorder() is None:
+                return function(*args)
+            from fastnn.program.errors import naming
+
+            with naming(name):
+                return function(*args)
+
+        return run
+
     def joint(g: Any, y: Any, needs: list[bool], *args: Any) -> tuple[Any, ...]:
-        gradients = backward(g, y, *args)
+        gradients = named(backward)(g, y, *args)
         if len(args) == 1 and not isinstance(gradients, tuple):
             gradients = (gradients,)
         if not isinstance(gradients, tuple) or len(gradients) != len(args):
@@ -69,7 +81,7 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
             for gradient in gradients
         )
 
-    return Op(name, forward, joint=joint)
+    return Op(name, named(forward), joint=joint)
 
 
 def _described(value: Any) -> str:

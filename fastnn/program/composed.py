@@ -51,7 +51,9 @@ def nan_to_num(
     limits = np.finfo(x.dtype)
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf
-    bounded = np.where(x == np.inf, x.dtype.type(high), np.where(x == -np.inf, x.dtype.type(low), x))
+    bounded = np.where(
+        x == np.inf, x.dtype.type(high), np.where(x == -np.inf, x.dtype.type(low), x)
+    )
     return np.where(np.isnan(x), x.dtype.type(nan), bounded)
 
 

@@ -16,13 +16,52 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.program.errors import CaptureError
+from fastnn.program.traced import Traced, is_foreign
+from fastnn.program.where import where
+
 
 class Constant(np.ndarray):
-    """A read-only view of a closed-over array."""
+    """A read-only view of a closed-over array, or what is computed from it."""
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """As ``numpy.ndarray.dot``, also of what is being recorded."""
         return np.dot(self, other) if out is None else super().dot(other, out)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._refuse_write()
+        super().__setitem__(index, value)
+
+    def fill(self, value: Any) -> None:
+        """As ``numpy.ndarray.fill``."""
+        self[...] = value
+
+    def sort(self, *args: Any, **options: Any) -> None:
+        """As ``numpy.ndarray.sort``."""
+        self._refuse_write()
+        super().sort(*args, **options)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        for each in options.get("out", inputs[:1] if method == "at" else ()):
+            if isinstance(each, Constant):
+                each._refuse_write()
+        if any(is_foreign(each) or isinstance(each, Traced) for each in inputs):
+            return NotImplemented
+        plain = [each.view(np.ndarray) if isinstance(each, Constant) else each for each in inputs]
+        if "out" in options:
+            options["out"] = tuple(
+                each.view(np.ndarray) if isinstance(each, Constant) else each
+                for each in options["out"]
+            )
+        result = getattr(ufunc, method)(*plain, **options)
+        return result.view(Constant) if type(result) is np.ndarray else result
+
+    def _refuse_write(self) -> None:
+        if not self.flags.writeable:
+            raise CaptureError(
+                "the step writes to an array from outside the step, which is a constant of the "
+                f"program: make it an argument{where()}"
+            )
 
 
 def constant_view(array: Any) -> Constant:

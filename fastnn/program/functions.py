@@ -53,8 +53,7 @@ def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
     except TypeError:
         known = [each for each in signature.parameters if each != "recorder"]
         raise CaptureError(
-            f"{name} cannot be captured with these arguments, only with "
-            f"{', '.join(known)}{where()}"
+            f"{name} cannot be captured with these arguments, only with {', '.join(known)}{where()}"
         ) from None
 
 

@@ -19,6 +19,14 @@ from fastnn.program.traced import Link, Traced
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
+def rate_changes(before: float, after: float) -> CaptureError:
+    """The error for a step that sets a learning rate."""
+    return CaptureError(
+        f"the step does not do the same when it is run again: it changes a learning rate, from "
+        f"{before:g} to {after:g}; do that between the steps"
+    )
+
+
 def _has_gradient(node: Node, gradient: Array) -> bool:
     return node.grad is gradient
 
@@ -138,9 +146,7 @@ class Outside:
 
         Returns a set: the names of what the step has changed, once it is recorded.
         """
-        return self._remembered.setdefault(
-            id(attributes), (attributes, dict(attributes), set())
-        )[2]
+        return self._remembered.setdefault(id(attributes), (attributes, dict(attributes), set()))[2]
 
     def guard(self, look: Callable[[], Any]) -> None:
         """The recording holds only as long as ``look()`` gives what it does when it ends."""
@@ -220,8 +226,6 @@ class Outside:
             array[...] = values
         for counter in self._counters:
             counter.owner[counter.key] -= counter.step
-        for cell in self._rates:
-            cell.owner[cell.key] = cell.found
         for node, (_, grad) in self.adopted.items():
             node.grad = grad
 
@@ -237,10 +241,11 @@ class Outside:
             node.data = array
 
     def settle(self) -> None:
-        """Leave arrays of the program in the leaves and objects where the step left traced ones.
+        """Leave arrays of the program in the leaves where the step left traced ones.
 
         Raises:
-            CaptureError: the step leaves gradients that the next one would add to.
+            CaptureError: the step leaves gradients that the next one would add to, or another
+                learning rate than it has used.
         """
         for node, (_, before) in self.adopted.items():
             grad = node.grad.data if hasattr(node.grad, "_node") else node.grad
@@ -261,7 +266,21 @@ class Outside:
                 self._kept.append(grad)
                 node.grad = grad.array
             self._gradients[node] = node.grad
+        for cell in self._rates:
+            if cell.owner[cell.key] != cell.found:
+                raise rate_changes(cell.found, cell.owner[cell.key])
         self.release()
+
+    def close(self) -> None:
+        """Nothing more is recorded."""
+        self.link.cut()
+        self._lifted.clear()
+
+    def conclude(self) -> None:
+        """Nothing of what was before the step will be put back: it is recorded.
+
+        What it has left in objects are arrays of the program from now on.
+        """
         for attributes, before, changed in self._remembered.values():
             for name, value in attributes.items():
                 if value is not before.get(name):
@@ -275,14 +294,6 @@ class Outside:
                     else:
                         node.data, node.args, node.saved = data.array, None, None
         self._seen = [look() for look in self._looks]
-
-    def close(self) -> None:
-        """Nothing more is recorded."""
-        self.link.cut()
-        self._lifted.clear()
-
-    def forget(self) -> None:
-        """Nothing of what was before the step will be put back."""
         self._before.clear()
         self._remembered.clear()
         self._written.clear()

@@ -292,6 +292,12 @@ class Recorder(Outside):
             self._argument(row, given.get(row.name, row.default if row.is_scalar else None))
             for row in rows
         ]
+        for row, each in zip(rows, args, strict=True):
+            if row.role in WRITTEN and isinstance(each, np.ndarray):
+                raise CaptureError(
+                    f"{kernel.name} would write to {row.name}, an array from outside the step, "
+                    f"which is a constant of the program: make it an argument{where()}"
+                )
         arrays = [each.array if isinstance(each, Traced) else each for each in args]
         numbers = [
             (int(each) if row.role == "int" else float(each)) if isinstance(each, Cell) else each
@@ -311,7 +317,6 @@ class Recorder(Outside):
                 numbers[i] = made.array
                 results.append(made)
             else:
-                self._refuse_constant(kernel, row, args[i])
                 if row.is_output:
                     results.append(args[i] if isinstance(args[i], Traced) else None)
         for i, each in enumerate(args):
@@ -382,13 +387,6 @@ class Recorder(Outside):
                     self.copied(before, copy)
                 args[i], numbers[i] = copy, copy.array
         return stand_ins
-
-    def _refuse_constant(self, kernel: Any, row: Any, value: Any) -> None:
-        if isinstance(value, np.ndarray):
-            raise CaptureError(
-                f"{kernel.name} would write to {row.name}, an array from outside the step, which "
-                f"is a constant of the program: make it an argument{where()}"
-            )
 
     # --- functions in progress ----------------------------------------------------------
 

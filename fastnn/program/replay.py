@@ -18,6 +18,7 @@ from fastnn.checks import whole
 from fastnn.node import Node
 from fastnn.program.constants import closed_over_as_constants
 from fastnn.program.errors import CaptureError
+from fastnn.program.outside import rate_changes
 from fastnn.program.recorder import Recorder
 from fastnn.program.report import call_table, profile_table
 from fastnn.program.traced import Traced
@@ -183,7 +184,8 @@ class Recording:
             self._record(second, step, args, feedback)
             try:
                 _compare(first, second, self._has_results)
-                self._refuse_aliases(args)
+                if not feedback:
+                    self._refuse_aliases(args)
                 second.tell_flags()
             except BaseException:
                 second.restore()
@@ -192,13 +194,11 @@ class Recording:
             second.put_back()
             first.put_back()
             raise
-        second.forget()
+        second.conclude()
         self.recorder = second
         self.tape = second.tape
 
-    def _record(
-        self, recorder: Recorder, step: Step, args: Sequence[Any], feedback: bool
-    ) -> None:
+    def _record(self, recorder: Recorder, step: Step, args: Sequence[Any], feedback: bool) -> None:
         try:
             self._inputs = [_Input(recorder, i, each) for i, each in enumerate(args)]
             with recording_by(recorder), closed_over_as_constants(step):
@@ -495,10 +495,7 @@ def _compare(first: Recorder, second: Recorder, has_results: bool) -> None:
             )
     for found, again in zip(first.rates_read(), second.rates_read(), strict=False):
         if found != again:
-            raise CaptureError(
-                f"the step does not do the same when it is run again: it changes a learning rate, "
-                f"from {found:g} to {again:g}; do that between the steps"
-            )
+            raise rate_changes(found, again)
     if not has_results and all(each[0] == "constant" for each in second.log):
         raise CaptureError(
             "the step records nothing: it does not compute with its arguments, Tensors or "

@@ -87,7 +87,8 @@ def elementwise(
     dtypes = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout)
     types = "".join(each.char for each in dtypes)
     types = f"{types[: ufunc.nin]}->{types[ufunc.nin :]}"
-    function = _doorway.ufunc_loop(ufunc, types)
+    is_plain = all(each.kind in "biuf" for each in dtypes)  # objects need Python
+    function = _doorway.ufunc_loop(ufunc, types) if is_plain else None
     if function is None:
         raise CaptureError(f"np.{ufunc.__name__} has no loop in C for {types}{where()}")
     held = [
@@ -176,6 +177,7 @@ def power(recorder: Recorder, base: Traced, exponent: Any) -> Any:
 
 
 # --- reductions and accumulations ---------------------------------------------------------------
+
 
 def reduce(
     recorder: Recorder,

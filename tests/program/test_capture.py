@@ -196,7 +196,9 @@ def test_writing_to_a_read_only_argument() -> None:
     program(x)
     x.flags.writeable = False
     for given in (x, np.broadcast_to(np.ones(1), 3)):
-        with pytest.raises(ValueError, match=r"np.add would write.*read-only.*test_capture.py, line"):
+        with pytest.raises(
+            ValueError, match=r"np.add would write.*read-only.*test_capture.py, line"
+        ):
             program(given)
     assert_same_bits(x, np.arange(3.0) + 1)
 

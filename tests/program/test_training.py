@@ -153,9 +153,7 @@ def test_options(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("hidden", [(), (4,), (16, 16, 16), (3,) * 8])
 @pytest.mark.parametrize("size", [7, 32])
 def test_depths(hidden: tuple[int, ...], size: int, threads: int) -> None:
-    runs = [
-        run(c, model=models.mlp(5, hidden, 3, seed=2), batch_size=size) for c in (True, False)
-    ]
+    runs = [run(c, model=models.mlp(5, hidden, 3, seed=2), batch_size=size) for c in (True, False)]
     assert_same_run(*runs)
 
 
