@@ -65,7 +65,8 @@ def average(
         return np.mean(a, axis, keepdims=keepdims)
     weights = weights if hasattr(weights, "ndim") else np.asarray(weights)
     with np.errstate(all="ignore"):
-        expected = np.average(array_of(a), axis, array_of(weights), keepdims=keepdims)
+        options: Any = {"keepdims": keepdims}
+        expected = np.average(array_of(a), axis, array_of(weights), **options)
     if axis is not None:
         axis = tuple(int(each) % a.ndim for each in np.atleast_1d(axis))
     if weights.shape != a.shape:
@@ -88,20 +89,21 @@ def norm(
         expected = np.linalg.norm(x.array, ord, axis, keepdims)
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
+    result: Any
     if axis is None and (ord is None or (ord == 2 and x.ndim == 1)):
         flat = _in_memory_order(x)
         result = np.sqrt(np.matmul(flat, flat))
         result = np.reshape(result, (1,) * x.ndim) if keepdims else result
     else:
-        axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
+        axes: Any = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
         if ord in (None, "fro", "f") or (ord == 2 and len(axes) == 1):
-            result = np.sqrt(np.add.reduce(x * x, axis=axes, keepdims=keepdims))
+            result = np.sqrt(np.sum(x * x, axis=axes, keepdims=keepdims))
         elif len(axes) == 1 and ord in (np.inf, -np.inf):
             extreme = np.max if ord > 0 else np.min
             result = extreme(np.abs(x), axis=axes, keepdims=keepdims)
         elif len(axes) == 1 and isinstance(ord, (int, float)) and ord:
             size = np.abs(x) if ord == 1 else np.abs(x) ** ord
-            result = np.add.reduce(size, axis=axes, keepdims=keepdims)
+            result = np.sum(size, axis=axes, keepdims=keepdims)
             result = result if ord == 1 else result ** (x.dtype.type(1) / x.dtype.type(ord))
         else:
             raise CaptureError(f"np.linalg.norm of order {ord} cannot be captured{where()}")

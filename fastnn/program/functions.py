@@ -171,9 +171,8 @@ def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0) -> Tr
 def _filled_like(like: Callable[..., Any]) -> Callable[..., Any]:
     def function(recorder: Recorder, prototype: Any, *args: Any, **options: Any) -> Any:
         if any(isinstance(each, Traced) for each in args):  # full_like of a computed value
-            value, *args = args
-            result = np.empty_like(prototype, *args, **options)
-            result[...] = value
+            result = np.empty_like(prototype, *args[1:], **options)
+            result[...] = args[0]
             return result
         made = like(array_of(prototype), *args, **options)
         return recorder.copied(made, recorder.empty(made.shape, made.dtype, made))

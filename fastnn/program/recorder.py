@@ -251,9 +251,8 @@ class Recorder(Outside):
         result = self.empty((array.size,), array.dtype)
         end, size = result.array.ctypes.data, array.itemsize
         calls = []
-        for (start, _), n, (step, _) in _doorway.iterated(
-            [array, target], False, False, True, axes
-        ):
+        walk = _doorway.iterated([array, target], False, False, True, axes)
+        for (start, _), n, (step, _) in walk or ():
             calls.append(([start, end], n, [step, size]))
             end += n * size
         kind = f"{array.dtype.kind}{size}"
@@ -319,9 +318,9 @@ class Recorder(Outside):
             else:
                 if row.is_output:
                     results.append(args[i] if isinstance(args[i], Traced) else None)
-        for i, each in enumerate(args):
-            if isinstance(each, np.ndarray):
-                numbers[i] = self.constant(numbers[i], numbers[i].dtype)
+        for i, number in enumerate(numbers):
+            if isinstance(args[i], np.ndarray) and isinstance(number, np.ndarray):
+                numbers[i] = self.constant(number, number.dtype)
         since = len(self.tape)
         self.tape.kernel(kernel, numbers, where())
         self._written += [

@@ -236,7 +236,7 @@ def reduce(
         calls = _doorway.iterated(
             [operand, target], False, True, True, result_axes, skip, in_order.array
         )
-    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls]
+    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls or ()]
     recorder.loop(
         f"{ufunc.__name__}.reduce", function, [target, operand, target], calls=binary, shared=False
     )

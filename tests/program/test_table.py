@@ -83,7 +83,9 @@ CASES: dict[Callable[..., Any], list[tuple[Callable[..., Any], list[tuple[int, .
     np.real_if_close: [(np.real_if_close, [M])],
     np.tensordot: [(lambda a, b: np.tensordot(a, b, ([2], [1])), [C, M])],
     la.tensordot: [(lambda a, b: la.tensordot(a, b, axes=1), [M, V])],
-    np.dot: [(np.dot, [M, V]), (lambda a, b: np.dot(a, b.T), [C, M]), (lambda a: np.dot(a, 2), [M])],
+    np.dot: [
+        (np.dot, [M, V]), (lambda a, b: np.dot(a, b.T), [C, M]), (lambda a: np.dot(a, 2), [M]),
+    ],
     np.inner: [(np.inner, [M, M])],
     np.outer: [(np.outer, [M, V])],
     la.outer: [(la.outer, [V, V])],

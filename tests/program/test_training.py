@@ -117,7 +117,7 @@ def test_every_loss(name: str, dtype: str, threads: int) -> None:
 
 @pytest.mark.parametrize("name", [each for each in LOSSES if "own" not in each and " " not in each])
 def test_sample_weights(name: str) -> None:
-    y, options = LOSSES[name]
+    y = LOSSES[name][0]
     runs = [
         run(capture, y=y, model=models.mlp(5, (8,), outputs_of(name), seed=1), loss=name,
             sample_weight=WEIGHTS)
@@ -211,10 +211,10 @@ def test_frozen_parameters() -> None:
             parameter.requires_grad = False
         return model
 
-    first = list(frozen().parameters())[0].data
+    first = next(frozen().parameters()).data
     runs = [run(c, model=frozen(), optimizer=OPTIMIZERS["decay"]) for c in (True, False)]
     assert_same_run(*runs)
-    assert np.array_equal(list(runs[0].model.parameters())[0].data, first)
+    assert np.array_equal(next(runs[0].model.parameters()).data, first)
 
 
 def test_an_optimizer_of_a_part_of_the_model() -> None:
