@@ -87,15 +87,18 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
         offsets = offsets.copy()
         places = offsets.array
     places = np.asarray(places, order="C")
-    calls = []
-    if places.size:
-        step = values.strides
-        lead = [range(n) for n in places.shape[:-1]]
-        n = places.shape[-1] if places.ndim else 1
-        inner = [0, 8, step[-1] if places.ndim else 0]
-        for row, index in enumerate(np.ndindex(*map(len, lead))):
-            start = values.ctypes.data + sum(map(operator.mul, index, step))
-            calls.append(([base.ctypes.data, places.ctypes.data + row * 8 * n, start], n, inner))
+    at, start, first = (each.ctypes.data for each in (base, places, values))
+    strides = values.strides
+    calls: list[Any] = []
+    if values.flags.c_contiguous or not any(strides):
+        if places.size:
+            step = values.itemsize if any(strides) else 0
+            calls = [([at, start, first], places.size, [0, 8, step])]
+    elif places.size:
+        n = places.shape[-1]
+        for row, index in enumerate(np.ndindex(*places.shape[:-1])):
+            ahead = sum(map(operator.mul, index, strides))
+            calls.append(([at, start + row * 8 * n, first + ahead], n, [0, 8, strides[-1]]))
     operands = [base, places, values]
     if name != "gather":
         recorder.refuse_read_only("an assignment", x)

@@ -144,7 +144,7 @@ class Program:
     def profile(self, steps: int = 100) -> str:
         """A table of where the time goes, call by call, in replays of the last recording.
 
-        The steps are made on copies of what they change, which is put back.
+        Each step is made from the state at hand, which is put back.
 
         Args:
             steps: how many replays to measure.
@@ -320,8 +320,13 @@ class Recording:
         return [each.traced.array.copy() for each in self._inputs]
 
     @property
+    def arguments(self) -> list[Array]:
+        """The program's own arrays of the arguments."""
+        return [each.traced.array for each in self._inputs if each.traced is not None]
+
+    @property
     def nbytes(self) -> int:
-        """Bytes for intermediate results, arguments and working memory."""
+        """Bytes for intermediate results and working memory."""
         return self.recorder.nbytes + self.tape.working_bytes
 
 

@@ -263,10 +263,11 @@ def accumulate(
     x, y = operand.array, result.array
     calls = []
     if n > 0:
+        x_at, y_at = x.ctypes.data, y.ctypes.data
+        dx, dy = x.strides[axis], y.strides[axis]
         for index in np.ndindex(*(1 if i == axis % x.ndim else m for i, m in enumerate(x.shape))):
-            start_x = x.ctypes.data + sum(map(operator.mul, index, x.strides))
-            start_y = y.ctypes.data + sum(map(operator.mul, index, y.strides))
-            dx, dy = x.strides[axis], y.strides[axis]
+            start_x = x_at + sum(map(operator.mul, index, x.strides))
+            start_y = y_at + sum(map(operator.mul, index, y.strides))
             calls.append(([start_y, start_x + dx, start_y + dy], n, [dy, dx, dy]))
     recorder.loop(f"{ufunc.__name__}.accumulate", function, [y, x, y], calls=calls, shared=False)
     recorder.check(f"np.{ufunc.__name__}.accumulate", result, expected)

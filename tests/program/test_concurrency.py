@@ -133,14 +133,13 @@ ITERATING = """
 """
 FITTING = """
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(4000, 20)).astype("f4"), rng.integers(0, 3, 4000)
-    model = fastnn.models.mlp(20, (64,), 3, seed=0)
+    X, Y = rng.normal(size=(4000, 100)).astype("f4"), rng.integers(0, 3, 4000)
     def trainer():
-        model = fastnn.models.mlp(20, (64,), 3, seed=0)
+        model = fastnn.models.mlp(100, (400,), 3, seed=0)
         return fastnn.Trainer(model, "cross_entropy", fastnn.Adam(model.parameters()))
     made = trainer()
     started()
-    plan = dict(batch_size=16, epochs=10**6, progress=False, shuffle=False)
+    plan = dict(batch_size=200, epochs=10**6, progress=False, shuffle=False)
     try:
         made.fit(X, Y, **plan)
     finally:
