@@ -27,7 +27,7 @@ cdef extern from "numpy/ndarrayobject.h":
     bint NpyIter_IsFirstVisit(NpyIter *, int)
     cnp.npy_uint32 NPY_ITER_BUFFERED, NPY_ITER_EXTERNAL_LOOP, NPY_ITER_GROWINNER
     cnp.npy_uint32 NPY_ITER_REDUCE_OK, NPY_ITER_DELAY_BUFALLOC, NPY_ITER_ZEROSIZE_OK
-    cnp.npy_uint32 NPY_ITER_READWRITE, NPY_ITER_READONLY, NPY_ITER_WRITEONLY, NPY_ITER_ALIGNED
+    cnp.npy_uint32 NPY_ITER_READWRITE, NPY_ITER_READONLY, NPY_ITER_ALIGNED
     cnp.npy_uint32 NPY_ITER_NO_BROADCAST, NPY_ITER_DONT_NEGATE_STRIDES
     int NPY_KEEPORDER, NPY_UNSAFE_CASTING
 
@@ -141,8 +141,8 @@ def iterated(
     else:
         for i in range(nop):
             op[i] = <PyArrayObject *> <PyObject *> operands[i]
+            # The written one too: else the iterator's buffers, which are empty, go to it.
             op_flags[i] = NPY_ITER_READONLY | NPY_ITER_ALIGNED
-        op_flags[nop - 1] = NPY_ITER_WRITEONLY | NPY_ITER_ALIGNED
         it = NpyIter_AdvancedNew(
             nop, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags, NULL, -1, NULL, NULL, 0)
     try:
