@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -60,16 +61,17 @@ class Module:
         """
         taken = recorder()
         if taken is not None:
-            taken.guard(self._fingerprint, self._fingerprint())
+            taken.guard(partial(self._fingerprint, taken.remember(vars(self))))
         return self.forward(
             *[each if isinstance(each, Tensor) else _input(each) for each in inputs]
         )
 
-    def _fingerprint(self) -> list[Any]:
+    def _fingerprint(self, but: set[str]) -> list[Any]:
         """What a program that was recorded with this module depends on."""
         return [
             (name, member if isinstance(member, int | float | str) else id(member))
             for name, member in (("training", self.training), *self.members())
+            if name not in but
         ]
 
     # --- what it is made of ---------------------------------------------------------
