@@ -50,13 +50,24 @@ typedef float fn_m32 __attribute__((vector_size(FN_VECTOR_BYTES), aligned(4), ma
 typedef double fn_m64 __attribute__((vector_size(FN_VECTOR_BYTES), aligned(8), may_alias));
 #define FN_LANES_32 (FN_VECTOR_BYTES / 4)
 #define FN_LANES_64 (FN_VECTOR_BYTES / 8)
-#define FN_SPLAT_32(x) ((fn_v32){0} + (x))
-#define FN_SPLAT_64(x) ((fn_v64){0} + (x))
 #else
 typedef float fn_v32, fn_m32;
 typedef double fn_v64, fn_m64;
 #define FN_LANES_32 1
 #define FN_LANES_64 1
+#endif
+
+/* One value in every lane.  Not {0} + x, an addition that the compiler may not drop because of -0. */
+#if defined(__AVX512F__)
+#define FN_SPLAT_32(x) ((fn_v32)_mm512_set1_ps(x))
+#define FN_SPLAT_64(x) ((fn_v64)_mm512_set1_pd(x))
+#elif defined(__AVX2__)
+#define FN_SPLAT_32(x) ((fn_v32)_mm256_set1_ps(x))
+#define FN_SPLAT_64(x) ((fn_v64)_mm256_set1_pd(x))
+#elif FN_VECTOR_BYTES
+FN_INLINE fn_v32 FN_SPLAT_32(float x) { return (fn_v32){x, x, x, x}; }
+FN_INLINE fn_v64 FN_SPLAT_64(double x) { return (fn_v64){x, x}; }
+#else
 #define FN_SPLAT_32(x) (x)
 #define FN_SPLAT_64(x) (x)
 #endif
