@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastnn._kernels.signatures import NEEDED_WITH, WRITTEN, Argument
+from fastnn._kernels.signatures import GROUPS, NEEDED_WITH, WINDOWS, WRITTEN, Argument
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _INT64_MAX = np.iinfo(np.int64).max
@@ -25,6 +25,7 @@ class _Call:
         self.arguments = arguments
         self.given = given
         self.sizes: dict[str, int] = {}
+        self.scalars: dict[str, float] = {}
         self.group: tuple[int, ...] | None = None
         self.dtype: np.dtype[Any] | None = None
         self.first = ""  # the argument that the others are compared with
@@ -58,7 +59,60 @@ class _Call:
             self.fail(argument, "must be a number, got nan")
         if argument.minimum is not None and not value >= argument.minimum:
             self.fail(argument, f"must be at least {argument.minimum:g}, got {value}")
+        if argument.maximum is not None and not value <= argument.maximum:
+            self.fail(argument, f"must be at most {argument.maximum:g}, got {value}")
         return float(value) if argument.role == "float" else int(value)
+
+    # --- sizes that follow from others ---
+
+    def relate_sizes(self) -> None:
+        """Fill the sizes that windows and groups give, or say which of them contradict."""
+        self.divide_channels()
+        for window in WINDOWS.get(self.kernel, ()):
+            known = {**self.scalars, **self.sizes}
+            size, kernel = known[window.size], known[window.kernel]
+            padding = known[window.padding]
+            dilation = 1 if window.dilation is None else known[window.dilation]
+            if window.dilation is None and 2 * padding > kernel:
+                raise ValueError(
+                    f"{self.kernel}: {window.padding} must be at most half of "
+                    f"{window.kernel}={kernel}, got {padding}"
+                )
+            room, span = size + 2 * padding, 1 + dilation * (kernel - 1)
+            if span > room:
+                spread = f", spread over {span} by {window.dilation}={dilation}"
+                raise ValueError(
+                    f"{self.kernel}: the kernel's {window.kernel}={kernel}"
+                    f"{spread if dilation > 1 else ''} is larger than the padded input: "
+                    f"{window.size}={size} and {window.padding}={padding} on both sides "
+                    f"make {room}, so the output would be empty"
+                )
+            places = int((room - span) // known[window.stride]) + 1
+            if self.sizes.setdefault(window.places, places) != places:
+                given = next(a for a in self.arguments if window.places in a.dims)
+                self.sizes[window.places] = places
+                raise ValueError(
+                    f"{self.kernel}: {given.name} must have {window.places}={places}, because "
+                    f"{window.size}={size}, {window.kernel}={kernel}, {window.stride}="
+                    f"{known[window.stride]} and {window.padding}={padding}; "
+                    f"got shape {np.shape(self.given[given.name])}"
+                )
+
+    def divide_channels(self) -> None:
+        names = GROUPS.get(self.kernel)
+        if names is None:
+            return
+        channels, depth, filters = (self.sizes[name] for name in names[:3])
+        groups = self.scalars[names.groups]
+        if channels != depth * groups:
+            raise ValueError(
+                f"{self.kernel}: x has {channels} channels, but W of shape "
+                f"{np.shape(self.given['W'])} with groups={groups} takes {depth * groups}"
+            )
+        if filters % groups:
+            raise ValueError(
+                f"{self.kernel}: W has {filters} filters, which groups={groups} does not divide"
+            )
 
     # --- arrays ---
 
@@ -220,12 +274,20 @@ class _Call:
         )
 
     def empty(self, argument: Argument, array: np.ndarray) -> NoReturn:
-        if argument.dims[0] == "N" and (len(array) == 0 or argument.dims[-1] == "..."):
+        if argument.dims[0] == "N" and (
+            (argument.not_empty[0] and len(array) == 0) or argument.dims[-1] == "..."
+        ):
             self.fail(
                 argument,
                 f"has shape {array.shape}: the mean over an empty batch is undefined",
             )
-        self.fail(argument, f"has shape {array.shape}: it needs at least one column")
+        if argument.dims[0] == "N" and len(argument.dims) == 4:
+            wanted = "a batch may be empty, channels, rows and columns may not"
+        elif len(argument.dims) == 4:
+            wanted = "no dimension may be empty"
+        else:
+            wanted = "it needs at least one column"
+        self.fail(argument, f"has shape {array.shape}: {wanted}")
 
     def written(self, argument: Argument, value: Any) -> np.ndarray:
         if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
@@ -294,7 +356,17 @@ def normalise(
     call = _Call(kernel, arguments, given)
     if kernel == "gather_rows" and isinstance(given.get("out"), np.ndarray):
         call.dtype, call.first = given["out"].dtype.newbyteorder("="), "out"
-    plain: list[Any] = [call.scalar(a) if a.is_scalar else call.array(a) for a in arguments]
+    plain: list[Any] = []
+    related = False
+    for argument in arguments:
+        if argument.is_output and not related:
+            call.relate_sizes()
+            related = True
+        if argument.is_scalar:
+            plain.append(call.scalar(argument))
+            call.scalars[argument.name] = plain[-1]
+        else:
+            plain.append(call.array(argument))
     arrays = [(i, a) for i, a in enumerate(arguments) if not a.is_scalar]
     copies = []
     for place, (i, argument) in enumerate(arrays):

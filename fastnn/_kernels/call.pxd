@@ -10,8 +10,8 @@ alone, so the results do not depend on the number of threads.
 
 cdef enum:
     MAX_ARRAYS = 8
-    MAX_SIZES = 5
-    MAX_SCALARS = 7
+    MAX_SIZES = 12
+    MAX_SCALARS = 8
     MAX_PHASES = 3
 
 # What a kernel finds wrong in the values it is given.

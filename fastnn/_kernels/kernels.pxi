@@ -16,6 +16,10 @@ include "class_losses.pxi"
 include "real_losses.pxi"
 include "optim.pxi"
 include "gather.pxi"
+include "patches.pxi"
+include "conv.pxi"
+include "conv_weights.pxi"
+include "conv_backward.pxi"
 include "peak.pxi"
 
 cdef Code kernels[64]
@@ -96,6 +100,10 @@ add(
 add(
     "gather_labels", plan_gather_labels,
     <task_t> gather_labels[float], <task_t> gather_labels[double])
+add("conv2d", plan_conv2d, <task_t> conv2d[float], <task_t> conv2d[double])
+add(
+    "conv2d_backward", plan_conv2d_backward,
+    <task_t> conv2d_backward[float], <task_t> conv2d_backward[double])
 table.kernels = kernels
 table.peak_rounds = peak_rounds
 table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

@@ -301,3 +301,90 @@ def gather_rows(source, indices, scale=1.0, shift=0.0, out=None):
 def gather_labels(y, indices, out=None):
     """y[indices] for int64 labels."""
     return _store(out, y[indices])
+
+
+# --- convolution ----------------------------------------------------------------------
+
+
+def _windows(x, kernel_h, kernel_w, stride_h, stride_w, dilation_h=1, dilation_w=1):
+    """(N, C, P, Q, kernel_h, kernel_w): what each window sees, as a view of x (N, C, H, W)."""
+    span_h, span_w = dilation_h * (kernel_h - 1) + 1, dilation_w * (kernel_w - 1) + 1
+    windows = np.lib.stride_tricks.sliding_window_view(x, (span_h, span_w), axis=(2, 3))
+    return windows[:, :, ::stride_h, ::stride_w, ::dilation_h, ::dilation_w]
+
+
+def _padded(x, padding_h, padding_w, value=0):
+    sides = ((0, 0), (0, 0), (padding_h, padding_h), (padding_w, padding_w))
+    return np.pad(x, sides, constant_values=value)
+
+
+def conv2d(
+    x,
+    W,
+    b=None,
+    stride_h=1,
+    stride_w=1,
+    padding_h=0,
+    padding_w=0,
+    dilation_h=1,
+    dilation_w=1,
+    groups=1,
+    out=None,
+):
+    """out[n, o] = b[o] + sum_c x[n, c] * W[o, c], the cross-correlation; zeros around x."""
+    O, D, KH, KW = W.shape
+    windows = _windows(
+        _padded(x, padding_h, padding_w), KH, KW, stride_h, stride_w, dilation_h, dilation_w
+    )
+    N, _, P, Q = windows.shape[:4]
+    windows = windows.reshape(N, groups, D, P, Q, KH, KW)
+    filters = W.reshape(groups, O // groups, D, KH, KW)
+    y = np.einsum("ngdpqij,godij->ngopq", windows, filters, optimize=True).reshape(N, O, P, Q)
+    return _store(out, y if b is None else y + b[:, None, None])
+
+
+def conv2d_backward(
+    dout,
+    x,
+    W,
+    stride_h=1,
+    stride_w=1,
+    padding_h=0,
+    padding_w=0,
+    dilation_h=1,
+    dilation_w=1,
+    groups=1,
+    dx=None,
+    dW=None,
+    db=None,
+):
+    """Gradients of ``conv2d``: dx like x, dW like W, db (O,)."""
+    O, D, KH, KW = W.shape
+    N, _, P, Q = dout.shape
+    geometry = (KH, KW, stride_h, stride_w, dilation_h, dilation_w)
+    grouped = dout.reshape(N, groups, O // groups, P, Q)
+    results = [None, None, None]
+    if dx is not False:
+        filters = W.reshape(groups, O // groups, D, KH, KW)
+        wide = _padded(np.zeros_like(x), padding_h, padding_w)
+        slopes = np.einsum("ngopq,godij->ngdpqij", grouped, filters, optimize=True)
+        slopes = slopes.reshape(N, groups * D, P, Q, KH, KW)
+        for i, j in np.ndindex(KH, KW):
+            seen = np.s_[
+                :,
+                :,
+                i * dilation_h : i * dilation_h + (P - 1) * stride_h + 1 : stride_h,
+                j * dilation_w : j * dilation_w + (Q - 1) * stride_w + 1 : stride_w,
+            ]
+            wide[seen] += slopes[..., i, j]
+        H, width = x.shape[2:]
+        inner = wide[:, :, padding_h : padding_h + H, padding_w : padding_w + width]
+        results[0] = _store(dx, np.ascontiguousarray(inner))
+    if dW is not False:
+        windows = _windows(_padded(x, padding_h, padding_w), *geometry)
+        windows = windows.reshape(N, groups, D, P, Q, KH, KW)
+        slope = np.einsum("ngopq,ngdpqij->godij", grouped, windows, optimize=True)
+        results[1] = _store(dW, slope.reshape(W.shape))
+    if db is not False:
+        results[2] = _store(db, dout.sum(axis=(0, 2, 3)))
+    return tuple(results)

@@ -18,7 +18,10 @@ inout      updated in place
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
 of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
-optional, ``>=`` bounds a scalar; no scalar may be NaN.
+optional, ``>=`` and ``<=`` bound a scalar; no scalar may be NaN.
+
+Two tables relate sizes to each other and to scalars: ``WINDOWS`` says how many places a sliding
+window has, which is a size of the output, and ``GROUPS`` how channels are divided.
 """
 
 from __future__ import annotations
@@ -33,6 +36,15 @@ _CLASS_LOSS = {
 }
 _ELEMENTWISE = {"x": "in ...", "out": "out ..."}
 _BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
+_CONVOLUTION = {
+    "stride_h": "int >=1 1",
+    "stride_w": "int >=1 1",
+    "padding_h": "int >=0 0",
+    "padding_w": "int >=0 0",
+    "dilation_h": "int >=1 1",
+    "dilation_w": "int >=1 1",
+    "groups": "int >=1 1",
+}
 
 ROWS: dict[str, dict[str, str]] = {
     "matmul": {"a": "matrix M K", "b": "matrix K N", "bias": "in? N", "out": "out M N"},
@@ -143,6 +155,60 @@ ROWS: dict[str, dict[str, str]] = {
         "out": "out n ...",
     },
     "gather_labels": {"y": "labels R", "indices": "labels n", "out": "outlabels n"},
+    "conv2d": {
+        "x": "in N C+ H+ W+",
+        "W": "in O+ D+ KH+ KW+",
+        "b": "in? O",
+        **_CONVOLUTION,
+        "out": "out N O P Q",
+    },
+    "conv2d_backward": {
+        "dout": "in N O P Q",
+        "x": "in N C+ H+ W+",
+        "W": "in O+ D+ KH+ KW+",
+        **_CONVOLUTION,
+        "dx": "out? N C H W",
+        "dW": "out? O D KH KW",
+        "db": "out? O",
+    },
+}
+
+
+class Window(NamedTuple):
+    """``places`` = (size + 2 padding - dilation (kernel - 1) - 1) // stride + 1, at least 1.
+
+    All are names of sizes or scalars of the row.  Without a dilation the window belongs to a
+    pooling, where more padding than half a window would leave windows of nothing but zeros.
+    """
+
+    places: str
+    size: str
+    kernel: str
+    stride: str
+    padding: str
+    dilation: str | None = None
+
+
+class Groups(NamedTuple):
+    """``channels`` = groups * ``depth``, and groups divides the number of ``filters``."""
+
+    channels: str
+    depth: str
+    filters: str
+    groups: str
+
+
+_CONVOLUTION_WINDOWS = (
+    Window("P", "H", "KH", "stride_h", "padding_h", "dilation_h"),
+    Window("Q", "W", "KW", "stride_w", "padding_w", "dilation_w"),
+)
+WINDOWS: dict[str, tuple[Window, ...]] = {
+    "conv2d": _CONVOLUTION_WINDOWS,
+    "conv2d_backward": _CONVOLUTION_WINDOWS,
+}
+GROUPS = {
+    "conv2d": Groups("C", "D", "O", "groups"),
+    "conv2d_backward": Groups("C", "D", "O", "groups"),
 }
 
 # Kernels that read an element before they write its place: an output may be an input.
@@ -153,6 +219,8 @@ IN_PLACE = frozenset(ROWS) - {
     "sum_of_squares",
     "gather_rows",
     "gather_labels",
+    "conv2d",
+    "conv2d_backward",
 }
 
 # An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.
@@ -176,6 +244,7 @@ class Argument(NamedTuple):
     not_empty: tuple[bool, ...]
     default: float | None
     minimum: float | None
+    maximum: float | None
 
     @property
     def is_required(self) -> bool:
@@ -197,8 +266,8 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
         role, *rest = spec.split()
         optional, role = role.endswith("?"), role.rstrip("?")
         if role in SCALARS:
-            bounds = [float(part[2:]) for part in rest if part.startswith(">=")]
-            defaults = [part for part in rest if not part.startswith(">=")]
+            bounds = {part[:2]: float(part[2:]) for part in rest if part[1:2] == "="}
+            defaults = [part for part in rest if part[1:2] != "="]
             arguments.append(
                 Argument(
                     name,
@@ -207,7 +276,8 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
                     dims=(),
                     not_empty=(),
                     default=_default(role, defaults[0]) if defaults else None,
-                    minimum=bounds[0] if bounds else None,
+                    minimum=bounds.get(">="),
+                    maximum=bounds.get("<="),
                 )
             )
             continue
@@ -220,10 +290,11 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
                 not_empty=tuple(dim.endswith("+") for dim in rest),
                 default=None,
                 minimum=None,
+                maximum=None,
             )
         )
     return tuple(arguments)
 
 
 def _default(role: str, text: str) -> float:
-    return text == "True" if role == "bool" else float(text)
+    return text == "True" if role == "bool" else int(text) if role == "int" else float(text)
