@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from kernels.conv_cases import CONVOLUTIONS
 from kernels.harness import Arguments, Case, Magnitudes
 from kernels.update_cases import UPDATES
 
@@ -328,5 +329,6 @@ CASES: list[Case] = [
         _gather_magnitudes,
     ),
     Case("gather_labels", "gather_labels", _gather_labels, exact),
+    *CONVOLUTIONS,
 ]
 BY_LABEL = {case.label: case for case in CASES}
