@@ -91,6 +91,7 @@ cdef class Kernel:
     cdef int count, array_count, size_count, group_size
     cdef bint in_place
     cdef Relations relations
+    cdef Py_ssize_t fixed[MAX_SIZES]  # of each size, or -1
     cdef int first_output
     cdef plan_t plan
     cdef task_t task[2]
@@ -135,6 +136,8 @@ cdef class Kernel:
         self.size_count = len(letters)
         if self.size_count > MAX_SIZES:
             raise ValueError(f"{name} has more sizes than the doorway holds")
+        for i, letter in enumerate(letters):
+            self.fixed[i] = int(letter) if letter.isdecimal() else -1
         self.relations = relate(WINDOWS.get(name, ()), GROUPS.get(name), letters, scalars)
         self.__name__ = self.__qualname__ = name
         self.__doc__ = getattr(reference, name).__doc__
@@ -234,7 +237,7 @@ cdef class Kernel:
         binding.type = binding.group_ndim = -1
         c.itemsize = 4
         for i in range(self.size_count):
-            c.size[i] = -1
+            c.size[i] = self.fixed[i]
         for i in range(self.count):
             if i == self.first_output and not sizes_agree(&self.relations, c):
                 return False

@@ -24,7 +24,7 @@ class _Call:
         self.kernel = kernel
         self.arguments = arguments
         self.given = given
-        self.sizes: dict[str, int] = {}
+        self.sizes = {d: int(d) for a in arguments for d in a.dims if d.isdecimal()}
         self.scalars: dict[str, float] = {}
         self.group: tuple[int, ...] | None = None
         self.dtype: np.dtype[Any] | None = None
@@ -68,6 +68,8 @@ class _Call:
     def relate_sizes(self) -> None:
         """Fill the sizes that windows and groups give, or say which of them contradict."""
         self.divide_channels()
+        dims = {dim for argument in self.arguments for dim in argument.dims}
+        self.sizes.update({d: int(self.scalars[d]) for d in dims & self.scalars.keys()})
         for window in WINDOWS.get(self.kernel, ()):
             known = {**self.scalars, **self.sizes}
             size, kernel = known[window.size], known[window.kernel]

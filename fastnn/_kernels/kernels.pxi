@@ -20,6 +20,7 @@ include "patches.pxi"
 include "conv.pxi"
 include "conv_weights.pxi"
 include "conv_backward.pxi"
+include "pooling.pxi"
 include "peak.pxi"
 
 cdef Code kernels[64]
@@ -104,6 +105,14 @@ add("conv2d", plan_conv2d, <task_t> conv2d[float], <task_t> conv2d[double])
 add(
     "conv2d_backward", plan_conv2d_backward,
     <task_t> conv2d_backward[float], <task_t> conv2d_backward[double])
+add("max_pool2d", plan_pooling, <task_t> max_pool2d[float], <task_t> max_pool2d[double])
+add(
+    "max_pool2d_backward", plan_pooling,
+    <task_t> max_pool2d_backward[float], <task_t> max_pool2d_backward[double])
+add("avg_pool2d", plan_pooling, <task_t> avg_pool2d[float], <task_t> avg_pool2d[double])
+add(
+    "avg_pool2d_backward", plan_pooling,
+    <task_t> avg_pool2d_backward[float], <task_t> avg_pool2d_backward[double])
 table.kernels = kernels
 table.peak_rounds = peak_rounds
 table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

@@ -388,3 +388,75 @@ def conv2d_backward(
     if db is not False:
         results[2] = _store(db, dout.sum(axis=(0, 2, 3)))
     return tuple(results)
+
+
+# --- pooling --------------------------------------------------------------------------
+
+
+def _each_tap(dout, kernel_h, kernel_w, stride_h, stride_w):
+    """For each tap of a window: which elements of padded x it meets, one for each result."""
+    P, Q = dout.shape[2:]
+    for i, j in np.ndindex(kernel_h, kernel_w):
+        rows = slice(i, i + (P - 1) * stride_h + 1, stride_h)
+        yield np.s_[:, :, rows, slice(j, j + (Q - 1) * stride_w + 1, stride_w)]
+
+
+def _cropped(x, padding_h, padding_w):
+    H, W = x.shape[2] - 2 * padding_h, x.shape[3] - 2 * padding_w
+    inner = x[:, :, padding_h : padding_h + H, padding_w : padding_w + W]
+    return np.ascontiguousarray(inner)
+
+
+def max_pool2d(
+    x, kernel_h, kernel_w, stride_h, stride_w, padding_h=0, padding_w=0, out=None
+):
+    """The largest element of each window; NaN if there is one; padding does not count."""
+    wide = _padded(x, padding_h, padding_w, -np.inf)
+    windows = _windows(wide, kernel_h, kernel_w, stride_h, stride_w)
+    return _store(out, windows.max(axis=(4, 5)))
+
+
+def max_pool2d_backward(
+    dout, x, kernel_h, kernel_w, stride_h, stride_w, padding_h=0, padding_w=0, out=None
+):
+    """dout, given to the first of the largest elements of each window, or the first NaN."""
+    window = (kernel_h, kernel_w, stride_h, stride_w)
+    wide = _padded(x, padding_h, padding_w, -np.inf)
+    inside = _windows(_padded(np.ones_like(x, bool), padding_h, padding_w), *window)
+    windows = _windows(wide, *window)
+    largest = windows.max(axis=(4, 5), keepdims=True)
+    largest = inside & ((windows == largest) | np.isnan(windows))
+    best = largest.reshape(*dout.shape, kernel_h * kernel_w).argmax(axis=-1)
+    slope = np.zeros_like(wide)
+    for tap, seen in enumerate(_each_tap(dout, *window)):
+        slope[seen] += np.where(best == tap, dout, np.zeros((), dout.dtype))
+    return _store(out, _cropped(slope, padding_h, padding_w))
+
+
+def avg_pool2d(
+    x, kernel_h, kernel_w, stride_h, stride_w, padding_h=0, padding_w=0, out=None
+):
+    """The mean of each window; padding counts as zeros."""
+    wide = _padded(x, padding_h, padding_w)
+    windows = _windows(wide, kernel_h, kernel_w, stride_h, stride_w)
+    return _store(out, windows.sum(axis=(4, 5)) / x.dtype.type(kernel_h * kernel_w))
+
+
+def avg_pool2d_backward(
+    dout,
+    height,
+    width,
+    kernel_h,
+    kernel_w,
+    stride_h,
+    stride_w,
+    padding_h=0,
+    padding_w=0,
+    out=None,
+):
+    """dout / window size, given to all of a window; the result is (N, C, height, width)."""
+    N, C = dout.shape[:2]
+    wide = np.zeros((N, C, height + 2 * padding_h, width + 2 * padding_w), dout.dtype)
+    for seen in _each_tap(dout, kernel_h, kernel_w, stride_h, stride_w):
+        wide[seen] += dout / dout.dtype.type(kernel_h * kernel_w)
+    return _store(out, _cropped(wide, padding_h, padding_w))

@@ -17,8 +17,9 @@ inout      updated in place
 =========  ============================================================================
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
-of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
-optional, ``>=`` and ``<=`` bound a scalar; no scalar may be NaN.
+of dimensions, the same ones wherever it stands.  A dimension may also be a number, or the name
+of a scalar.  ``N+`` may not be 0, ``?`` makes an argument optional, ``>=`` and ``<=`` bound
+a scalar; no scalar may be NaN.
 
 Two tables relate sizes to each other and to scalars: ``WINDOWS`` says how many places a sliding
 window has, which is a size of the output, and ``GROUPS`` how channels are divided.
@@ -36,6 +37,14 @@ _CLASS_LOSS = {
 }
 _ELEMENTWISE = {"x": "in ...", "out": "out ..."}
 _BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
+_POOLING = {
+    "kernel_h": "int >=1",
+    "kernel_w": "int >=1",
+    "stride_h": "int >=1",
+    "stride_w": "int >=1",
+    "padding_h": "int >=0 0",
+    "padding_w": "int >=0 0",
+}
 _CONVOLUTION = {
     "stride_h": "int >=1 1",
     "stride_w": "int >=1 1",
@@ -171,6 +180,21 @@ ROWS: dict[str, dict[str, str]] = {
         "dW": "out? O D KH KW",
         "db": "out? O",
     },
+    "max_pool2d": {"x": "in N C+ H+ W+", **_POOLING, "out": "out N C P Q"},
+    "max_pool2d_backward": {
+        "dout": "in N C P Q",
+        "x": "in N C+ H+ W+",
+        **_POOLING,
+        "out": "out N C H W",
+    },
+    "avg_pool2d": {"x": "in N C+ H+ W+", **_POOLING, "out": "out N C P Q"},
+    "avg_pool2d_backward": {
+        "dout": "in N C+ P Q",
+        "height": "int >=1",
+        "width": "int >=1",
+        **_POOLING,
+        "out": "out N C height width",
+    },
 }
 
 
@@ -202,9 +226,20 @@ _CONVOLUTION_WINDOWS = (
     Window("P", "H", "KH", "stride_h", "padding_h", "dilation_h"),
     Window("Q", "W", "KW", "stride_w", "padding_w", "dilation_w"),
 )
+_POOLING_WINDOWS = (
+    Window("P", "H", "kernel_h", "stride_h", "padding_h"),
+    Window("Q", "W", "kernel_w", "stride_w", "padding_w"),
+)
 WINDOWS: dict[str, tuple[Window, ...]] = {
     "conv2d": _CONVOLUTION_WINDOWS,
     "conv2d_backward": _CONVOLUTION_WINDOWS,
+    "max_pool2d": _POOLING_WINDOWS,
+    "max_pool2d_backward": _POOLING_WINDOWS,
+    "avg_pool2d": _POOLING_WINDOWS,
+    "avg_pool2d_backward": (
+        Window("P", "height", "kernel_h", "stride_h", "padding_h"),
+        Window("Q", "width", "kernel_w", "stride_w", "padding_w"),
+    ),
 }
 GROUPS = {
     "conv2d": Groups("C", "D", "O", "groups"),
@@ -221,6 +256,10 @@ IN_PLACE = frozenset(ROWS) - {
     "gather_labels",
     "conv2d",
     "conv2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
 }
 
 # An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.

@@ -1,8 +1,10 @@
-# Sizes that follow from others: how many places a sliding window has, how channels divide.
+# Sizes that follow from others: how many places a sliding window has, how channels divide,
+# which dimensions are scalars of the call.
 # The tables WINDOWS and GROUPS of signatures.py say which; arguments.py explains what is wrong.
 
 cdef enum:
     MAX_WINDOWS = 2
+    MAX_GIVEN = 2
 
 # A size or a scalar of a call.
 cdef struct Named:
@@ -10,11 +12,15 @@ cdef struct Named:
     int place
 
 cdef struct Window:
-    int places, size
+    int places
+    int size
     Named kernel
     int stride, padding, dilation  # scalars; without a dilation, a pooling
 
 cdef struct Relations:
+    int given               # sizes that are scalars
+    int given_size[MAX_GIVEN]
+    int given_scalar[MAX_GIVEN]
     int windows
     Window window[MAX_WINDOWS]
     bint grouped
@@ -25,7 +31,12 @@ cdef Relations relate(tuple windows, groups, list letters, list scalars):
     """The places in a call of what the tables name."""
     cdef Relations r
     cdef Window *w
-    r.windows, r.grouped = len(windows), groups is not None
+    r.windows, r.grouped, r.given = len(windows), groups is not None, 0
+    for letter in letters:
+        if letter in scalars:
+            r.given_size[r.given] = letters.index(letter)
+            r.given_scalar[r.given] = scalars.index(letter)
+            r.given += 1
     for i, window in enumerate(windows):
         w = &r.window[i]
         w.places, w.size = letters.index(window.places), letters.index(window.size)
@@ -44,6 +55,10 @@ cdef bint sizes_agree(Relations *r, Call *c) noexcept:
     cdef Window *w
     cdef double kernel, room, span, places
     cdef int i
+    for i in range(r.given):
+        if not c.scalar[r.given_scalar[i]] < 2e9:
+            return False
+        c.size[r.given_size[i]] = <Py_ssize_t> c.scalar[r.given_scalar[i]]
     for i in range(r.windows):
         w = &r.window[i]
         kernel = (
