@@ -393,7 +393,7 @@ def normalise(
 
 
 # The numbers of ``Status`` in call.pxd.
-_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE = 1, 2, 3, 4
+_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE, _ONE_VALUE = 1, 2, 3, 4, 5
 
 
 def explain(
@@ -411,6 +411,11 @@ def explain(
             f"{kernel}: the weights sum to zero or to infinity: their mean is undefined"
         )
     name, array = named[bad_array].name, arrays[bad_array]
+    if status == _ONE_VALUE:
+        raise ValueError(
+            f"{kernel}: {name} of shape {np.shape(array)} has one value for each channel, of which "
+            "the variance is undefined: in training at least 2 are needed"
+        )
     where = np.unravel_index(index, np.shape(array))
     value = np.asarray(array)[where]
     place = f"{name}[{', '.join(str(int(i)) for i in where)}]"

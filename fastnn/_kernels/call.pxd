@@ -21,6 +21,7 @@ cdef enum Status:
     BAD_WEIGHT = 2
     NO_WEIGHT = 3
     TARGET_OUT_OF_RANGE = 4
+    ONE_VALUE = 5
 
 cdef struct Call:
     void *array[MAX_ARRAYS]          # NULL: an optional array that is not there

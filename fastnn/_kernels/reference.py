@@ -460,3 +460,144 @@ def avg_pool2d_backward(
     for seen in _each_tap(dout, kernel_h, kernel_w, stride_h, stride_w):
         wide[seen] += dout / dout.dtype.type(kernel_h * kernel_w)
     return _store(out, _cropped(wide, padding_h, padding_w))
+
+
+# --- normalisation --------------------------------------------------------------------
+
+
+def _sum_of_neighbours(x, before, after):
+    """For each channel c, the sum of channels c - before to c + after that there are."""
+    sums = np.zeros_like(x)
+    for c in range(x.shape[1]):
+        sums[:, c] = x[:, max(c - before, 0) : c + after + 1].sum(axis=1)
+    return sums
+
+
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, out=None):
+    """x / (k + alpha / size * sum of squares of ``size`` channels)**beta  (Krizhevsky, 2012)."""
+    T = x.dtype.type
+    d = T(k) + T(alpha / size) * _sum_of_neighbours(x * x, size // 2, (size - 1) // 2)
+    return _store(out, x * d ** T(-beta))
+
+
+def local_response_norm_backward(dout, x, size, alpha=1e-4, beta=0.75, k=1.0, out=None):
+    """The gradient of ``local_response_norm`` by x."""
+    T = x.dtype.type
+    d = T(k) + T(alpha / size) * _sum_of_neighbours(x * x, size // 2, (size - 1) // 2)
+    power = d ** T(-beta)
+    # channel c lies in the windows of those from c - (size - 1) // 2 to c + size // 2
+    reached = _sum_of_neighbours(dout * x * power / d, (size - 1) // 2, size // 2)
+    return _store(out, dout * power - T(2 * alpha * beta / size) * x * reached)
+
+
+def _by_channel(values, x):
+    """(C,) made to broadcast with x (N, C, ...), in x's dtype."""
+    return np.asarray(values, x.dtype).reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _rescale(x, mean, rstd, gamma, beta):
+    factor = rstd if gamma is None else rstd * gamma
+    y = (x - _by_channel(mean, x)) * _by_channel(factor, x)
+    return y if beta is None else y + _by_channel(beta, x)
+
+
+def batch_norm(
+    x,
+    gamma=None,
+    beta=None,
+    running_mean=None,
+    running_var=None,
+    momentum=0.1,
+    eps=1e-5,
+    out=None,
+    mean=None,
+    rstd=None,
+):
+    """(x - mean) * rstd * gamma + beta over all axes but the second (Ioffe, Szegedy, 2015).
+
+    Moves the running statistics, in place, by ``momentum``; their variance is unbiased.
+    """
+    axes = (0, *range(2, x.ndim))
+    count = x.size // x.shape[1]
+    if count < 2:
+        raise ValueError("one value for each channel: the variance is undefined")
+    wide = x.astype(np.float64, copy=False)
+    m, v = wide.mean(axis=axes), wide.var(axis=axes)
+    r = 1 / np.sqrt(v + eps)
+    if running_mean is not None:
+        running_mean[...] = (1 - momentum) * running_mean + momentum * m
+    if running_var is not None:
+        running_var[...] = (1 - momentum) * running_var + momentum * v * count / (count - 1)
+    return (
+        _store(out, _rescale(x, m, r, gamma, beta)),
+        _store(mean, m.astype(x.dtype)),
+        _store(rstd, r.astype(x.dtype)),
+    )
+
+
+def batch_norm_eval(
+    x, running_mean, running_var, gamma=None, beta=None, eps=1e-5, out=None
+):
+    """(x - running_mean) / sqrt(running_var + eps) * gamma + beta."""
+    rstd = 1 / np.sqrt(running_var.astype(np.float64) + eps)
+    return _store(out, _rescale(x, running_mean, rstd, gamma, beta))
+
+
+def batch_norm_backward(
+    dout, x, mean, rstd, gamma=None, training=True, dx=None, dgamma=None, dbeta=None
+):
+    """Gradients of ``batch_norm``, or without ``training`` of ``batch_norm_eval``."""
+    axes = (0, *range(2, x.ndim))
+    count = x.size // x.shape[1]
+    wide, slope = x.astype(np.float64), dout.astype(np.float64)
+    factor = _by_channel(rstd, wide)
+    normal = (wide - _by_channel(mean, wide)) * factor
+    total, product = slope.sum(axis=axes), (slope * normal).sum(axis=axes)
+    if training:
+        slope = slope - _by_channel(total / count, wide)
+        slope = slope - normal * _by_channel(product / count, wide)
+    if gamma is not None:
+        factor = factor * _by_channel(gamma, wide)
+    return (
+        _store(dx, (slope * factor).astype(x.dtype)),
+        _store(dgamma, product.astype(x.dtype)),
+        _store(dbeta, total.astype(x.dtype)),
+    )
+
+
+# --- dropout --------------------------------------------------------------------------
+
+
+def _philox(counter, key):
+    """Philox4x32-10 (Salmon et al., 2011): counter (n, 4), key (2,) -> words (n, 4), uint32."""
+    c = [np.asarray(counter[:, i], np.uint64) for i in range(4)]
+    k = [int(part) for part in key]
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        first, second = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        high = [part >> np.uint64(32) for part in (first, second)]
+        c = [
+            high[1] ^ c[1] ^ np.uint64(k[0]),
+            second & low,
+            high[0] ^ c[3] ^ np.uint64(k[1]),
+            first & low,
+        ]
+        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
+    return np.stack(c, axis=1).astype(np.uint32)
+
+
+def dropout(x, p, state, out=None):
+    """x / (1 - p) where the element's random word is at least p 2**32, else 0.
+
+    ``state`` is (seed, step).  The words of elements 4 i to 4 i + 3 are Philox's for the counter
+    (i, step) and the key seed.  The gradient is ``dropout`` of dout with the same state.
+    """
+    blocks = np.arange((x.size + 3) // 4, dtype=np.uint64)
+    seed, step = (int(part) % 2**64 for part in state)
+    counter = np.empty((len(blocks), 4), np.uint64)
+    counter[:, 0], counter[:, 1] = blocks % 2**32, blocks >> np.uint64(32)
+    counter[:, 2], counter[:, 3] = step % 2**32, step >> 32
+    words = _philox(counter, (seed % 2**32, seed >> 32)).reshape(-1)[: x.size]
+    kept = words.astype(np.float64).reshape(x.shape) >= np.floor(p * 2**32)
+    scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
+    return _store(out, np.where(kept, x * scale, np.zeros((), x.dtype)))

@@ -37,6 +37,12 @@ _CLASS_LOSS = {
 }
 _ELEMENTWISE = {"x": "in ...", "out": "out ..."}
 _BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
+_RESPONSE_NORM = {
+    "size": "int >=1",
+    "alpha": "float 1e-4",
+    "beta": "float 0.75",
+    "k": "float 1.0",
+}
 _POOLING = {
     "kernel_h": "int >=1",
     "kernel_w": "int >=1",
@@ -195,6 +201,46 @@ ROWS: dict[str, dict[str, str]] = {
         **_POOLING,
         "out": "out N C height width",
     },
+    "local_response_norm": {"x": "in N C ...", **_RESPONSE_NORM, "out": "out N C ..."},
+    "local_response_norm_backward": {
+        "dout": "in N C ...",
+        "x": "in N C ...",
+        **_RESPONSE_NORM,
+        "out": "out N C ...",
+    },
+    "batch_norm": {
+        "x": "in N+ C+ ...+",
+        "gamma": "in? C",
+        "beta": "in? C",
+        "running_mean": "inout? C",
+        "running_var": "inout? C",
+        "momentum": "float >=0 <=1 0.1",
+        "eps": "float >=0 1e-5",
+        "out": "out? N C ...",
+        "mean": "out? C",
+        "rstd": "out? C",
+    },
+    "batch_norm_eval": {
+        "x": "in N C+ ...",
+        "running_mean": "in C",
+        "running_var": "in C",
+        "gamma": "in? C",
+        "beta": "in? C",
+        "eps": "float >=0 1e-5",
+        "out": "out N C ...",
+    },
+    "batch_norm_backward": {
+        "dout": "in N+ C+ ...+",
+        "x": "in N C ...",
+        "mean": "in C",
+        "rstd": "in C",
+        "gamma": "in? C",
+        "training": "bool True",
+        "dx": "out? N C ...",
+        "dgamma": "out? C",
+        "dbeta": "out? C",
+    },
+    "dropout": {"x": "in ...", "p": "float >=0 <=1", "state": "labels 2", "out": "out ..."},
 }
 
 
@@ -260,6 +306,11 @@ IN_PLACE = frozenset(ROWS) - {
     "max_pool2d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "batch_norm",
+    "batch_norm_eval",
+    "batch_norm_backward",
 }
 
 # An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from kernels.conv_cases import CONVOLUTIONS
 from kernels.harness import Arguments, Case, Magnitudes
+from kernels.layer_cases import LAYERS
 from kernels.update_cases import UPDATES
 
 
@@ -330,5 +331,6 @@ CASES: list[Case] = [
     ),
     Case("gather_labels", "gather_labels", _gather_labels, exact),
     *CONVOLUTIONS,
+    *LAYERS,
 ]
 BY_LABEL = {case.label: case for case in CASES}
