@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastnn._kernels.signatures import GROUPS, NEEDED_WITH, WINDOWS, WRITTEN, Argument
+from fastnn._kernels.relations import relate_sizes
+from fastnn._kernels.signatures import NEEDED_WITH, WRITTEN, Argument
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _INT64_MAX = np.iinfo(np.int64).max
@@ -62,59 +63,6 @@ class _Call:
         if argument.maximum is not None and not value <= argument.maximum:
             self.fail(argument, f"must be at most {argument.maximum:g}, got {value}")
         return float(value) if argument.role == "float" else int(value)
-
-    # --- sizes that follow from others ---
-
-    def relate_sizes(self) -> None:
-        """Fill the sizes that windows and groups give, or say which of them contradict."""
-        self.divide_channels()
-        dims = {dim for argument in self.arguments for dim in argument.dims}
-        self.sizes.update({d: int(self.scalars[d]) for d in dims & self.scalars.keys()})
-        for window in WINDOWS.get(self.kernel, ()):
-            known = {**self.scalars, **self.sizes}
-            size, kernel = known[window.size], known[window.kernel]
-            padding = known[window.padding]
-            dilation = 1 if window.dilation is None else known[window.dilation]
-            if window.dilation is None and 2 * padding > kernel:
-                raise ValueError(
-                    f"{self.kernel}: {window.padding} must be at most half of "
-                    f"{window.kernel}={kernel}, got {padding}"
-                )
-            room, span = size + 2 * padding, 1 + dilation * (kernel - 1)
-            if span > room:
-                spread = f", spread over {span} by {window.dilation}={dilation}"
-                raise ValueError(
-                    f"{self.kernel}: the kernel's {window.kernel}={kernel}"
-                    f"{spread if dilation > 1 else ''} is larger than the padded input: "
-                    f"{window.size}={size} and {window.padding}={padding} on both sides "
-                    f"make {room}, so the output would be empty"
-                )
-            places = int((room - span) // known[window.stride]) + 1
-            if self.sizes.setdefault(window.places, places) != places:
-                given = next(a for a in self.arguments if window.places in a.dims)
-                self.sizes[window.places] = places
-                raise ValueError(
-                    f"{self.kernel}: {given.name} must have {window.places}={places}, because "
-                    f"{window.size}={size}, {window.kernel}={kernel}, {window.stride}="
-                    f"{known[window.stride]} and {window.padding}={padding}; "
-                    f"got shape {np.shape(self.given[given.name])}"
-                )
-
-    def divide_channels(self) -> None:
-        names = GROUPS.get(self.kernel)
-        if names is None:
-            return
-        channels, depth, filters = (self.sizes[name] for name in names[:3])
-        groups = self.scalars[names.groups]
-        if channels != depth * groups:
-            raise ValueError(
-                f"{self.kernel}: x has {channels} channels, but W of shape "
-                f"{np.shape(self.given['W'])} with groups={groups} takes {depth * groups}"
-            )
-        if filters % groups:
-            raise ValueError(
-                f"{self.kernel}: W has {filters} filters, which groups={groups} does not divide"
-            )
 
     # --- arrays ---
 
@@ -362,7 +310,7 @@ def normalise(
     related = False
     for argument in arguments:
         if argument.is_output and not related:
-            call.relate_sizes()
+            relate_sizes(kernel, arguments, given, call.sizes, call.scalars)
             related = True
         if argument.is_scalar:
             plain.append(call.scalar(argument))

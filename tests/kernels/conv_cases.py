@@ -38,9 +38,7 @@ def _make(
 def conv2d_magnitudes(arguments, results):
     sizes = {name: np.abs(arguments[name]) for name in "xW"}
     b = arguments.get("b")
-    size = reference.conv2d(
-        **sizes, b=None if b is None else np.abs(b), **geometry_of(arguments)
-    )
+    size = reference.conv2d(**sizes, b=None if b is None else np.abs(b), **geometry_of(arguments))
     return ((arguments["W"][0].size + 1, size),)
 
 

@@ -98,9 +98,7 @@ def _response_norm_backward_magnitudes(arguments, results):
     forward = {name: value for name, value in arguments.items() if name != "dout"}
     x, dout = np.abs(arguments["x"]), np.abs(arguments["dout"])
     first = dout * np.abs(reference.local_response_norm(**{**forward, "x": x}) / x)
-    whole = np.abs(
-        reference.local_response_norm_backward(**{**arguments, "x": x, "dout": -dout})
-    )
+    whole = np.abs(reference.local_response_norm_backward(**{**arguments, "x": x, "dout": -dout}))
     return ((20 + arguments["size"], 2 * first + whole),)
 
 
