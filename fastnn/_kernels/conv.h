@@ -1,43 +1,42 @@
-/* Convolution: a tile of results, and the packing of panels straight from an image.
+/* Convolution: tiles that read an image where it lies.
  *
- * An image is padded and its columns are split by the stride (patches.pxi), so that what one tap
- * of a filter meets at neighbouring places lies side by side: tap k at a place is the element
- * image[place + offset[k]].  Included once for each element type by gemm_types.h.
+ * An image is laid out (patches.pxi) so that what one tap of a filter meets at neighbouring places
+ * lies side by side: tap k at place j is image[offset[k] + j].  Behind the last place there is
+ * room for two vectors.  Included once for each element type by gemm_types.h.
  */
 
-/* `rows` filters at one or two runs of up to L places: c_j[i] = sum_k a[i][k] b_j[offset[k]]
- * (+ c_j[i]) (+ bias[i]).  Whole vectors are read, the first `part_j` lanes are written. */
+/* `rows` filters at one or two vectors of places, the last of them `part` wide:
+ * c[i][j] = sum_k a[i][k] image[offset[k] + j] (+ c[i][j]) (+ bias[i]). */
 FN_INLINE void F(fn_conv)(
-    const int rows, const int vectors, ptrdiff_t K, const T *a, ptrdiff_t a_row,
-    const T *b0, const T *b1, const ptrdiff_t *offset,
-    T *c0, T *c1, ptrdiff_t c_row, int part0, int part1, const T *bias, int add)
+    const int rows, const int vectors, int part, ptrdiff_t K, const T *a, ptrdiff_t a_row,
+    ptrdiff_t a_k, const T *image, const ptrdiff_t *offset, T *c, ptrdiff_t c_row,
+    const T *bias, int add)
 {
     V sum[FN_TILE_ROWS][2];
     FN_UNROLL for (int i = 0; i < rows; i++)
         FN_UNROLL for (int j = 0; j < vectors; j++)
             sum[i][j] = F(FN_SPLAT)((T)0);
-
     for (ptrdiff_t k = 0; k < K; k++) {
-        const V first = F(fn_load)(b0 + offset[k]);
-        const V second = vectors > 1 ? F(fn_load)(b1 + offset[k]) : first;
+        V places[2];
+        FN_UNROLL for (int j = 0; j < vectors; j++)
+            places[j] = F(fn_load)(image + offset[k] + j * L);
         FN_UNROLL for (int i = 0; i < rows; i++) {
-            const V x = F(FN_SPLAT)(a[i * a_row + k]);
-            sum[i][0] = F(fn_fma)(x, first, sum[i][0]);
-            if (vectors > 1)
-                sum[i][1] = F(fn_fma)(x, second, sum[i][1]);
+            const V x = F(FN_SPLAT)(a[i * a_row]);
+            FN_UNROLL for (int j = 0; j < vectors; j++)
+                sum[i][j] = F(fn_fma)(x, places[j], sum[i][j]);
         }
+        a += a_k;
     }
-
     FN_UNROLL for (int j = 0; j < vectors; j++) {
-        const int part = j ? part1 : part0;
+        const int partial = j == vectors - 1 && part < L;
         FN_UNROLL for (int i = 0; i < rows; i++) {
-            T *place = (j ? c1 : c0) + i * c_row;
+            T *place = c + i * c_row + j * L;
             V value = sum[i][j];
             if (add)
-                value = (part < L ? F(fn_load_part)(place, part) : F(fn_load)(place)) + value;
+                value = (partial ? F(fn_load_part)(place, part) : F(fn_load)(place)) + value;
             if (bias)
                 value = value + F(FN_SPLAT)(bias[i]);
-            if (part < L)
+            if (partial)
                 F(fn_store_part)(place, value, part);
             else
                 F(fn_store)(place, value);
@@ -45,17 +44,17 @@ FN_INLINE void F(fn_conv)(
     }
 }
 
-/* The same with `rows` up to FN_TILE_ROWS, and one run where b1 is NULL, known only now. */
+/* The same with `rows` up to FN_TILE_ROWS and `places` up to 2 L, known only now. */
 static void F(fn_conv_tile)(
-    int rows, ptrdiff_t K, const T *a, ptrdiff_t a_row, const T *b0, const T *b1,
-    const ptrdiff_t *offset, T *c0, T *c1, ptrdiff_t c_row, int part0, int part1,
-    const T *bias, int add)
+    int rows, int places, ptrdiff_t K, const T *a, ptrdiff_t a_row, ptrdiff_t a_k,
+    const T *image, const ptrdiff_t *offset, T *c, ptrdiff_t c_row, const T *bias, int add)
 {
+    const int two = places > L, part = places - two * L;
 #define TILE(ROWS) case ROWS: \
-    if (b1) \
-        F(fn_conv)(ROWS, 2, K, a, a_row, b0, b1, offset, c0, c1, c_row, part0, part1, bias, add); \
+    if (two) \
+        F(fn_conv)(ROWS, 2, part, K, a, a_row, a_k, image, offset, c, c_row, bias, add); \
     else \
-        F(fn_conv)(ROWS, 1, K, a, a_row, b0, b1, offset, c0, c1, c_row, part0, part1, bias, add); \
+        F(fn_conv)(ROWS, 1, part, K, a, a_row, a_k, image, offset, c, c_row, bias, add); \
     break;
     switch (rows) {
         TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
@@ -66,21 +65,36 @@ static void F(fn_conv_tile)(
 #undef TILE
 }
 
-/* A panel: row k holds the runs of tap k side by side, 2 L elements.  Whole vectors are copied in
- * ascending order, so what one copies too much the next one overwrites: the image and the
- * panel have room for a vector behind their ends. */
-static void F(fn_conv_pack)(
-    ptrdiff_t K, const T *image, const ptrdiff_t *offset, int runs, const fn_run *run, T *packed)
+/* One row of an image with what is around it: target[q] = source[q] for first <= q < end and 0
+ * elsewhere below n, where the source's elements lie `step` apart. */
+static void F(fn_conv_row)(
+    ptrdiff_t n, ptrdiff_t first, ptrdiff_t end, const T *source, ptrdiff_t step, T *target)
 {
-    for (ptrdiff_t k = 0; k < K; k++) {
-        const T *tap = image + offset[k];
-        for (int r = 0; r < runs; r++) {
-            const T *source = tap + run[r].place;
-            T *target = packed + run[r].at;
-            F(fn_store)(target, F(fn_load)(source));
-            if (run[r].count > L)
-                F(fn_store)(target + L, F(fn_load)(source + L));
+    ptrdiff_t q = 0;
+    for (; q < first; q++)
+        target[q] = 0;
+    if (step == 1) {
+        for (; q + L <= end; q += L)
+            F(fn_store)(target + q, F(fn_load)(source + q));
+        if (q < end && FN_PARTIAL_IS_FAST) {
+            F(fn_store_part)(target + q, F(fn_load_part)(source + q, (int)(end - q)), (int)(end - q));
+            q = end;
         }
-        packed += 2 * L;
     }
+    for (; q < end; q++)
+        target[q] = source[q * step];
+    for (; q < n; q++)
+        target[q] = 0;
+}
+
+/* Rows of Q elements side by side, from rows that lie `step` apart.  Whole vectors are copied in
+ * ascending order: what one writes too much, the next one overwrites. */
+static void F(fn_conv_shift)(ptrdiff_t rows, ptrdiff_t Q, const T *source, ptrdiff_t step, T *target) {
+    if (Q <= L)
+        for (ptrdiff_t i = 0; i < rows; i++)
+            F(fn_store)(target + i * Q, F(fn_load)(source + i * step));
+    else
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t q = 0; q < Q; q += L)
+                F(fn_store)(target + i * Q + q, F(fn_load)(source + i * step + q));
 }

@@ -44,7 +44,6 @@ cdef Conv input_conv(Geometry *g, Axis *h, Axis *w) noexcept nogil:
     v.KH, v.KW, v.dilation_h, v.dilation_w = h.taps, w.taps, h.dilation, w.dilation
     v.stride_h = v.stride_w = 1
     v.top, v.left, v.P, v.Q = h.before, w.before, h.places, w.places
-    lay_out(&v)
     return v
 
 
@@ -56,37 +55,46 @@ cdef inline Axis columns_axis(Geometry *g, Py_ssize_t remainder) noexcept nogil:
     return axis_of(g.W, g.KW, g.stride_w, g.padding_w, g.dilation_w, remainder)
 
 
-cdef enum:
-    TURNED_CHANNELS = 16  # of the filters that one task turns round
-
-
-cdef void turn_filters(Geometry *g, const floating *W, floating *turned, Py_ssize_t task) noexcept nogil:
-    """turned[remainders][group][channel][filter][tap], taps backwards, for some channels."""
+cdef void turn_filters(
+    Geometry *g, int threads, const floating *W, floating *turned, Py_ssize_t task
+) noexcept nogil:
+    """One strip of a group's channels, for each remainder, packed as a convolution's filters:
+    its taps are those of W backwards, filter by filter."""
     cdef Py_ssize_t O = g.O // g.groups, C = g.C // g.groups, size = g.KH * g.KW
-    cdef Py_ssize_t c_blocks = blocks(C, TURNED_CHANNELS), group = task // c_blocks
-    cdef Py_ssize_t c0 = task % c_blocks * TURNED_CHANNELS, c1 = min(c0 + TURNED_CHANNELS, C)
-    cdef Py_ssize_t rh, rw, o, c, i, j
+    cdef Py_ssize_t rh, rw, o, c, i, j, c0, channels, strip, group
     cdef Axis h, w
+    cdef Conv v
+    cdef Division d
     cdef const floating *source
     cdef floating *target
     for rh in range(g.stride_h):
         h = rows_axis(g, rh)
         for rw in range(g.stride_w):
             w = columns_axis(g, rw)
+            v = input_conv(g, &h, &w)
+            divide_conv(&v, &d, g.N, g.groups, threads, sizeof(floating))
+            strip, group = task % d.strips, task // d.strips
+            c0 = strip * d.strip
+            channels = min(d.strip, C - c0)
             for o in range(O):
-                for c in range(c0, c1):
-                    source = W + ((group * O + o) * C + c) * size
-                    target = turned + ((group * C + c) * O + o) * h.taps * w.taps
-                    for i in range(h.taps):
-                        for j in range(w.taps):
-                            target[(h.taps - 1 - i) * w.taps + w.taps - 1 - j] = source[
-                                (h.tap + i * h.period) * g.KW + w.tap + j * w.period]
-            turned += g.groups * O * C * h.taps * w.taps
+                if o % d.channels == 0:
+                    target = turned + group * packed_filters(&v, &d) + packed_at(
+                        &v, &d, o, strip)
+                for i in range(h.taps):
+                    for j in range(w.taps):
+                        source = W + ((group * O + o) * C + c0) * size
+                        source += (h.tap + (h.taps - 1 - i) * h.period) * g.KW
+                        source += w.tap + (w.taps - 1 - j) * w.period
+                        for c in range(channels):
+                            target[c] = source[c * size]
+                        target += d.strip
+            turned += g.groups * packed_filters(&v, &d)
 
 
 # How dx is divided: without a stride as any convolution, else by images and groups alone.
 cdef struct InputDivision:
-    Py_ssize_t tasks, scratch
+    Py_ssize_t strips, tasks, scratch
+    Py_ssize_t filters  # elements of all turned ones
 
 
 cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept nogil:
@@ -95,7 +103,7 @@ cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept
     cdef Conv v
     cdef Axis h, w
     cdef Py_ssize_t rh, rw
-    whole.scratch = 0
+    whole.scratch = whole.filters = 0
     for rh in range(g.stride_h):
         h = rows_axis(g, rh)
         for rw in range(g.stride_w):
@@ -103,6 +111,8 @@ cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept
             v = input_conv(g, &h, &w)
             divide_conv(&v, &d, g.N, g.groups, threads, itemsize)
             whole.scratch = max(whole.scratch, workspace(&v, &d, itemsize, NULL).bytes)
+            whole.filters += g.groups * packed_filters(&v, &d)
+    whole.strips = g.groups * d.strips  # the same for all
     whole.tasks = d.tasks if g.stride_h * g.stride_w == 1 else g.N * g.groups
     return whole
 
@@ -127,17 +137,19 @@ cdef void input_gradient(
             divide_conv(&v, &d, g.N, g.groups, threads, sizeof(floating))
             if whole:
                 convolve(
-                    &v, &d, &t, g.N, g.groups, task, dout, turned, <floating *> NULL, dx, scratch)
+                    &v, &d, &t, g.N, g.groups, task, dout, turned, True, <floating *> NULL, dx,
+                    scratch)
                 return
             memory = workspace(&v, &d, sizeof(floating), scratch)
             for part in range(d.row_blocks if v.Q > 0 else 0):
                 u0 = part * d.rows
                 convolve_block(
                     &v, &d, &t, &memory, dout + task * v.C * v.H * v.W,
-                    turned + task % g.groups * v.O * v.K, <floating *> NULL,
+                    turned + task % g.groups * packed_filters(&v, &d), True,
+                    <floating *> NULL,
                     dx + task * v.O * t.plane + h.first * g.W + w.first,
                     u0, min(d.rows, v.P - u0))
-            turned += g.groups * v.O * v.K
+            turned += g.groups * packed_filters(&v, &d)
 
 
 # --- the call -------------------------------------------------------------------------
@@ -151,10 +163,8 @@ cdef void plan_conv2d_backward(Call *c) noexcept nogil:
     c.tasks[0] = c.tasks[1] = c.tasks[2] = 0
     if c.array[3] != NULL:
         dx = divide_input(&g, c.threads, c.itemsize)
-        c.tasks[0] = g.groups * blocks(g.C // g.groups, TURNED_CHANNELS)
-        c.tasks[1] = dx.tasks
-        c.scratch = dx.scratch
-        c.shared = round_up(g.O * (g.C // g.groups) * g.KH * g.KW * c.itemsize, 64)
+        c.tasks[0], c.tasks[1], c.scratch = dx.strips, dx.tasks, dx.scratch
+        c.shared = round_up(dx.filters * c.itemsize, 64)
     if c.array[4] != NULL or c.array[5] != NULL:
         c.tasks[1] += dW.tasks
         c.tasks[2] = dW.sum_tasks
@@ -174,10 +184,11 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
     cdef WeightDivision d
     cdef Py_ssize_t others = 0
     if phase == 0:
-        turn_filters(&g, W, <floating *> shared, task)
+        turn_filters(&g, c.threads, W, <floating *> shared, task)
         return
     if dx != NULL:
-        shared += round_up(g.O * (g.C // g.groups) * g.KH * g.KW * sizeof(floating), 64)
+        shared += round_up(
+            divide_input(&g, c.threads, sizeof(floating)).filters * sizeof(floating), 64)
     if dW != NULL or db != NULL:
         d = divide_weights(&g, sizeof(floating))
         others = d.tasks

@@ -8,18 +8,18 @@
 cdef extern from "gemm_types.h" nogil:
     const int FN_PLACES_ROWS, FN_PLACES_TAPS
     void fn_taps_tile_32(
-        int taps, int vectors, Py_ssize_t P, Py_ssize_t Q, const float *image, Py_ssize_t step,
+        int taps, int vectors, Py_ssize_t places, const float *image,
         const Py_ssize_t *offset, const float *d, float *c, Py_ssize_t c_row, int add)
     void fn_taps_tile_64(
-        int taps, int vectors, Py_ssize_t P, Py_ssize_t Q, const double *image, Py_ssize_t step,
+        int taps, int vectors, Py_ssize_t places, const double *image,
         const Py_ssize_t *offset, const double *d, double *c, Py_ssize_t c_row, int add)
     void fn_places_tile_32(
-        int rows, int taps, Py_ssize_t images, Py_ssize_t P, Py_ssize_t Q, const float *image,
-        Py_ssize_t next_image, Py_ssize_t step, const Py_ssize_t *offset, const float *d,
+        int rows, int taps, Py_ssize_t images, Py_ssize_t places, const float *image,
+        Py_ssize_t next_image, const Py_ssize_t *offset, const float *d,
         Py_ssize_t next_d, Py_ssize_t d_row, float *c, Py_ssize_t c_row, int add)
     void fn_places_tile_64(
-        int rows, int taps, Py_ssize_t images, Py_ssize_t P, Py_ssize_t Q, const double *image,
-        Py_ssize_t next_image, Py_ssize_t step, const Py_ssize_t *offset, const double *d,
+        int rows, int taps, Py_ssize_t images, Py_ssize_t places, const double *image,
+        Py_ssize_t next_image, const Py_ssize_t *offset, const double *d,
         Py_ssize_t next_d, Py_ssize_t d_row, double *c, Py_ssize_t c_row, int add)
 
 cdef enum:
@@ -49,7 +49,6 @@ cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
 cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexcept nogil:
     cdef Conv v = forward_conv(g)
     v.C, v.O = channels, d.filters
-    lay_out(&v)
     return v
 
 
@@ -61,8 +60,8 @@ cdef WeightDivision divide_weights(Geometry *g, int itemsize) noexcept nogil:
     d.K = d.channels * d.taps
     panels, vectors, places = blocks(d.filters, width), blocks(d.filters, lanes), g.P * g.Q
     d.by_places = (
-        (FN_PARTIAL_IS_FAST or g.Q % lanes == 0)
-        and d.filters * d.K * g.P * blocks(g.Q, lanes)
+        (FN_PARTIAL_IS_FAST or places % lanes == 0)
+        and d.filters * d.K * blocks(places, lanes)
         < d.K * vectors * places + TURNING_COST * d.filters * places // lanes)
     d.row = d.K if d.by_places else panels * width
     d.chunks = max(min(PARTIAL_SUMS // max(g.groups * partial_size(&d), 1), WEIGHT_TASKS), 1)
@@ -81,18 +80,18 @@ cdef WeightDivision divide_weights(Geometry *g, int itemsize) noexcept nogil:
     d.rows, d.batch = max(min(PLACES // g.Q, g.P), 1), 1
     if d.by_places:
         d.rows = g.P
-        while d.rows > 1 and image_size(&v, d.rows, itemsize) * itemsize > IMAGES_BYTES:
+        while d.rows > 1 and image_size(&v, v.C, d.rows, itemsize) * itemsize > IMAGES_BYTES:
             d.rows = blocks(d.rows, 2)
         if d.rows == g.P:
-            d.batch = IMAGES_BYTES // (image_size(&v, d.rows, itemsize) * itemsize)
+            d.batch = IMAGES_BYTES // (image_size(&v, v.C, d.rows, itemsize) * itemsize)
             d.batch = max(min(d.batch, d.images), 1)
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
     d.shared = round_up(d.chunks * g.O * sizeof(double), 64)
     d.shared += d.chunks * g.groups * partial_size(&d) * itemsize
-    d.scratch = round_up(v.K * sizeof(Py_ssize_t), 64)
-    d.scratch += d.batch * round_up(image_size(&v, d.rows, itemsize) * itemsize, 64)
-    d.scratch += d.rows * g.Q * width * itemsize
+    d.scratch = round_up(v.C * d.taps * sizeof(Py_ssize_t), 64)
+    d.scratch += d.batch * round_up(image_size(&v, v.C, d.rows, itemsize) * itemsize, 64)
+    d.scratch += (d.rows * g.Q * width + 64) * itemsize
     return d
 
 
@@ -144,34 +143,34 @@ cdef void add_taps(
     const floating *x, floating *partial, bint add, floating *scratch
 ) noexcept nogil:
     """Add one image's part to partial (K, row), for some filters and the channels of v."""
-    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, u0 = 0, n, f, k, plane
-    cdef Py_ssize_t strip = blocks(v.K, blocks(v.K, FN_TILE_ROWS)), places = g.P * g.Q
+    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, u0 = 0, n, f, k
+    cdef Py_ssize_t K = v.C * d.taps, strip = blocks(K, blocks(K, FN_TILE_ROWS))
+    cdef Py_ssize_t places = g.P * g.Q
     cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
     cdef floating *image = <floating *> (
-        <char *> scratch + round_up(v.K * sizeof(Py_ssize_t), 64))
+        <char *> scratch + round_up(v.C * d.taps * sizeof(Py_ssize_t), 64))
     cdef floating *panel
     cdef int taps, vectors
     while u0 < g.P:
         n = min(d.rows, g.P - u0)
-        plane = plane_of(v, n, sizeof(floating))
-        panel = image + image_size(v, n, sizeof(floating))
-        find_offsets(v, plane, offset)
-        copy_image(v, x, u0, n, plane, image)
+        panel = image + round_up(image_size(v, v.C, n, sizeof(floating)), 64)
+        find_offsets(v, v.C, n, sizeof(floating), offset)
+        copy_image(v, x, v.C, u0, n, image)
         f = 0
         while f < filters:
             vectors = 2 if filters - f > lanes else 1
             turn_panel(
                 dout + f * places + u0 * g.Q, places, min(width, filters - f), n * g.Q, panel)
             k = 0
-            while k < v.K:
-                taps = <int> min(strip, v.K - k)
+            while k < K:
+                taps = <int> min(strip, K - k)
                 if floating is float:
                     fn_taps_tile_32(
-                        taps, vectors, n, g.Q, image, v.stride_h * v.row, offset + k, panel,
+                        taps, vectors, n * g.Q, image, offset + k, panel,
                         partial + k * d.row + f, d.row, add or u0 > 0)
                 else:
                     fn_taps_tile_64(
-                        taps, vectors, n, g.Q, image, v.stride_h * v.row, offset + k, panel,
+                        taps, vectors, n * g.Q, image, offset + k, panel,
                         partial + k * d.row + f, d.row, add or u0 > 0)
                 k += strip
             f += width
@@ -198,34 +197,34 @@ cdef void add_places(
     const floating *dout, const floating *x, floating *partial, bint add, floating *scratch
 ) noexcept nogil:
     """Add the part of some images to partial (filters, row), for the channels of v."""
-    cdef Py_ssize_t u0 = 0, n, i, k, f, plane, size, places = g.P * g.Q
+    cdef Py_ssize_t u0 = 0, n, i, k, f, size, places = g.P * g.Q, K = v.C * d.taps
     cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
     cdef floating *image = <floating *> (
-        <char *> scratch + round_up(v.K * sizeof(Py_ssize_t), 64))
+        <char *> scratch + round_up(v.C * d.taps * sizeof(Py_ssize_t), 64))
     cdef const floating *slope
     cdef int rows, taps
     while u0 < g.P:
         n = min(d.rows, g.P - u0)
-        plane, size = plane_of(v, n, sizeof(floating)), image_size(v, n, sizeof(floating))
-        find_offsets(v, plane, offset)
+        size = image_size(v, v.C, n, sizeof(floating))
+        find_offsets(v, v.C, n, sizeof(floating), offset)
         for i in range(images):
-            copy_image(v, x + (n0 + i) * g.C * g.H * g.W, u0, n, plane, image + i * size)
+            copy_image(v, x + (n0 + i) * g.C * g.H * g.W, v.C, u0, n, image + i * size)
         k = 0
-        while k < v.K:
-            taps = <int> min(<Py_ssize_t> FN_PLACES_TAPS, v.K - k)
+        while k < K:
+            taps = <int> min(<Py_ssize_t> FN_PLACES_TAPS, K - k)
             f = 0
             while f < d.filters:
                 rows = <int> min(<Py_ssize_t> FN_PLACES_ROWS, d.filters - f)
                 slope = dout + (n0 * g.O + f) * places + u0 * g.Q
                 if floating is float:
                     fn_places_tile_32(
-                        rows, taps, images, n, g.Q, image, size, v.stride_h * v.row, offset + k,
-                        slope, g.O * places, places, partial + f * d.row + k, d.row,
+                        rows, taps, images, n * g.Q, image, size, offset + k, slope,
+                        g.O * places, places, partial + f * d.row + k, d.row,
                         add or u0 > 0)
                 else:
                     fn_places_tile_64(
-                        rows, taps, images, n, g.Q, image, size, v.stride_h * v.row, offset + k,
-                        slope, g.O * places, places, partial + f * d.row + k, d.row,
+                        rows, taps, images, n * g.Q, image, size, offset + k, slope,
+                        g.O * places, places, partial + f * d.row + k, d.row,
                         add or u0 > 0)
                 f += rows
             k += taps

@@ -30,9 +30,6 @@
 #endif
 #define FN_PLACES_TAPS 4
 
-/* Elements side by side in an image that belong side by side in a packed panel. */
-typedef struct { ptrdiff_t place, at; int count; } fn_run;
-
 /* How many rows of B ahead a tile that packs them asks for. */
 #define FN_AHEAD 16
 
