@@ -65,26 +65,37 @@ static void F(fn_conv_tile)(
 #undef TILE
 }
 
+/* A panel: two vectors of places for each tap, side by side. */
+static void F(fn_conv_panel)(
+    ptrdiff_t K, const T *image, const ptrdiff_t *offset, T *panel)
+{
+    for (ptrdiff_t k = 0; k < K; k++) {
+        F(fn_store)(panel + 2 * L * k, F(fn_load)(image + offset[k]));
+        F(fn_store)(panel + 2 * L * k + L, F(fn_load)(image + offset[k] + L));
+    }
+}
+
 /* One row of an image with what is around it: target[q] = source[q] for first <= q < end and 0
- * elsewhere below n, where the source's elements lie `step` apart. */
+ * elsewhere below n, where the source's elements lie `step` apart.  Zeros are written in whole
+ * vectors: those behind the row are overwritten by the next one. */
 static void F(fn_conv_row)(
     ptrdiff_t n, ptrdiff_t first, ptrdiff_t end, const T *source, ptrdiff_t step, T *target)
 {
-    ptrdiff_t q = 0;
-    for (; q < first; q++)
-        target[q] = 0;
+    ptrdiff_t q = first;
+    if (first > 0 || end < n)
+        for (ptrdiff_t zeros = 0; zeros < n; zeros += L)
+            F(fn_store)(target + zeros, F(FN_SPLAT)((T)0));
     if (step == 1) {
         for (; q + L <= end; q += L)
             F(fn_store)(target + q, F(fn_load)(source + q));
         if (q < end && FN_PARTIAL_IS_FAST) {
-            F(fn_store_part)(target + q, F(fn_load_part)(source + q, (int)(end - q)), (int)(end - q));
-            q = end;
+            const int part = (int)(end - q);
+            F(fn_store_part)(target + q, F(fn_load_part)(source + q, part), part);
+            return;
         }
     }
     for (; q < end; q++)
         target[q] = source[q * step];
-    for (; q < n; q++)
-        target[q] = 0;
 }
 
 /* Rows of Q elements side by side, from rows that lie `step` apart.  Whole vectors are copied in

@@ -14,8 +14,13 @@ cdef extern from "gemm_types.h" nogil:
         int rows, int places, Py_ssize_t K, const double *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const double *image, const Py_ssize_t *offset, double *c, Py_ssize_t c_row,
         const double *bias, int add)
+    void fn_conv_panel_32(
+        Py_ssize_t K, const float *image, const Py_ssize_t *offset, float *panel)
+    void fn_conv_panel_64(
+        Py_ssize_t K, const double *image, const Py_ssize_t *offset, double *panel)
 
 cdef enum:
+    PANEL_STRIPS = 12       # of filters, from which on a panel of places is worth its copy
     DEPTH_BYTES = 768       # of a filter's taps in one block of channels
     IMAGE_BYTES = 262144    # of a block's image: half of a second-level cache, or less
     COPY_COST = 8           # of a vector of the image, in vectors of multiply-adds
@@ -47,17 +52,23 @@ cdef inline Py_ssize_t taps_of(Conv *v) noexcept nogil:
 
 
 cdef Py_ssize_t best_rows(Conv *v, Division *d, int itemsize) noexcept nogil:
-    """Rows of a block: little is copied twice, and places fill their vectors."""
-    cdef Py_ssize_t lanes = lanes_of(itemsize), n, vectors, best = 1
+    """Rows of a block: few blocks, whose images stay in the second cache and whose places fill
+    their vectors."""
+    cdef Py_ssize_t lanes = lanes_of(itemsize), count = 1, n, vectors, best = 0, tried = 0
     cdef double cost, least = 0
-    for n in range(1, v.P + 1):
+    while tried < 4:
+        n = max(blocks(v.P, count), 1)
+        count += 1
         if n > 1 and image_size(v, d.channels, n, itemsize) * itemsize > IMAGE_BYTES:
-            break
+            continue
         vectors = v.P // n * blocks(n * v.Q, lanes) + blocks(v.P % n * v.Q, lanes)
         cost = <double> vectors * v.O * taps_of(v) + <double> COPY_COST * blocks(v.P, n) * (
             part_rows(v, n) * v.stride_h * v.KW * blocks(v.Q, lanes))
-        if n == 1 or cost <= least:
+        if best == 0 or cost < least:
             best, least = n, cost
+        tried += 1
+        if n == 1:
+            break
     return best
 
 
@@ -85,7 +96,9 @@ cdef void divide_conv(
 # The scratch of a task: the taps' offsets, the image, a tile.
 cdef struct Workspace:
     Py_ssize_t *offset
+    Py_ssize_t *step        # of the taps in a panel
     void *image
+    void *panel
     void *tile
     Py_ssize_t bytes
 
@@ -94,7 +107,11 @@ cdef Workspace workspace(Conv *v, Division *d, int itemsize, void *memory) noexc
     cdef Workspace w
     cdef Py_ssize_t start = <Py_ssize_t> memory, at
     w.offset = <Py_ssize_t *> start
-    at = round_up(d.channels * taps_of(v) * sizeof(Py_ssize_t), 64)
+    at = d.channels * taps_of(v) * sizeof(Py_ssize_t)
+    w.step = <Py_ssize_t *> (start + at)
+    at = round_up(2 * at, 64)
+    w.panel = <void *> (start + at)
+    at = round_up(at + d.channels * taps_of(v) * 2 * lanes_of(itemsize) * itemsize, 64)
     w.image = <void *> (start + at)
     at = round_up(at + image_size(v, d.channels, d.rows, itemsize) * itemsize, 64)
     w.tile = <void *> (start + at)
@@ -150,7 +167,9 @@ cdef void convolve_block(
     Py_ssize_t n
 ) noexcept nogil:
     """Rows u0:u0 + n of the results of one image."""
-    cdef Py_ssize_t channel = 0, channels
+    cdef Py_ssize_t channel = 0, channels, k
+    for k in range(d.channels * taps_of(v)):
+        w.step[k] = 2 * lanes_of(sizeof(floating)) * k
     find_offsets(v, d.channels, n, sizeof(floating), w.offset)
     while channel == 0 or channel < v.C:
         channels = min(d.channels, v.C - channel)
@@ -170,6 +189,7 @@ cdef void convolve_channels(
     cdef Py_ssize_t width = 2 * lanes_of(sizeof(floating)), o, j, panel, strip
     cdef Py_ssize_t a_row = 1 if packed else v.C * taps_of(v), a_k = d.strip if packed else 1
     cdef const floating *image
+    cdef const Py_ssize_t *offset
     cdef const floating *a
     cdef const floating *shift = NULL
     cdef floating *tile = <floating *> w.tile
@@ -177,7 +197,13 @@ cdef void convolve_channels(
     for panel in range(blocks(places, width)):
         j = panel * width
         count = <int> min(width, places - j)
-        image = <const floating *> w.image + j
+        image, offset = <const floating *> w.image + j, w.offset
+        if d.strips >= PANEL_STRIPS:
+            if floating is float:
+                fn_conv_panel_32(K, image, offset, <floating *> w.panel)
+            else:
+                fn_conv_panel_64(K, image, offset, <floating *> w.panel)
+            image, offset = <const floating *> w.panel, w.step
         for strip in range(d.strips):
             o = strip * d.strip
             rows = <int> min(d.strip, v.O - o)
@@ -189,11 +215,11 @@ cdef void convolve_channels(
                 shift = bias + o
             if t.column == 1 and t.row == v.Q:
                 conv_tile(
-                    rows, count, K, a, a_row, a_k, image, w.offset, out + o * t.plane + j,
+                    rows, count, K, a, a_row, a_k, image, offset, out + o * t.plane + j,
                     t.plane, shift, channel > 0)
             else:
                 conv_tile(
-                    rows, count, K, a, a_row, a_k, image, w.offset, tile, width, shift, False)
+                    rows, count, K, a, a_row, a_k, image, offset, tile, width, shift, False)
                 scatter(v, t, tile, width, rows, j, count, out + o * t.plane, channel > 0)
 
 

@@ -158,7 +158,7 @@ cdef void input_gradient(
 cdef void plan_conv2d_backward(Call *c) noexcept nogil:
     cdef Geometry g = read_geometry(c, True)
     cdef InputDivision dx
-    cdef WeightDivision dW = divide_weights(&g, c.itemsize)
+    cdef WeightDivision dW = divide_weights(&g, c.threads, c.itemsize)
     c.phases = 3
     c.tasks[0] = c.tasks[1] = c.tasks[2] = 0
     if c.array[3] != NULL:
@@ -190,7 +190,7 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
         shared += round_up(
             divide_input(&g, c.threads, sizeof(floating)).filters * sizeof(floating), 64)
     if dW != NULL or db != NULL:
-        d = divide_weights(&g, sizeof(floating))
+        d = divide_weights(&g, c.threads, sizeof(floating))
         others = d.tasks
     if phase == 2:
         add_weights(&g, &d, task, shared, dW, db)

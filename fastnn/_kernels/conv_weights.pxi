@@ -23,9 +23,10 @@ cdef extern from "gemm_types.h" nogil:
         Py_ssize_t next_d, Py_ssize_t d_row, double *c, Py_ssize_t c_row, int add)
 
 cdef enum:
-    WEIGHT_TASKS = 16        # wanted: enough for the threads of a small machine
+    MAX_CHUNKS = 16
     PARTIAL_SUMS = 262144    # elements of all chunks' partial sums together, unless one has more
     PLACES = 256             # in one block of rows: a panel of dout stays in the first cache
+    PLACES_FILTERS = 32      # whose rows of dout stay in the first cache
     TURNING_COST = 12        # of a vector of dout, in vectors of multiply-adds
     IMAGES_BYTES = 131072    # of the images that places-in-lanes tiles walk at once
 
@@ -52,7 +53,27 @@ cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexc
     return v
 
 
-cdef WeightDivision divide_weights(Geometry *g, int itemsize) noexcept nogil:
+cdef void share_weights(
+    Geometry *g, WeightDivision *d, Py_ssize_t panels, int threads, int itemsize
+) noexcept nogil:
+    """Filters and channels in about as many blocks each: what images and dout cost is paid
+    once for each block of the others.  No sum depends on it."""
+    cdef Conv v
+    cdef Py_ssize_t width = 2 * lanes_of(itemsize), wanted = 1, filter_blocks = 1
+    cdef double work = <double> d.filters * d.K * g.N * g.P * g.Q * g.groups
+    if threads > 1 and work >= WORTH_SHARING:
+        wanted = blocks(TASKS_A_THREAD * threads, d.chunks * g.groups)
+    while filter_blocks * filter_blocks < wanted and filter_blocks < panels:
+        filter_blocks += 1
+    d.filters_a_task = blocks(panels, filter_blocks) * width
+    d.channels_a_task = blocks(d.channels, min(blocks(wanted, filter_blocks), d.channels))
+    v = weight_conv(g, d, d.channels_a_task)
+    while v.C > 8 and image_size(&v, v.C, d.rows, itemsize) * itemsize > IMAGE_BYTES:
+        v.C = blocks(v.C, 2)
+    d.channels_a_task = v.C
+
+
+cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexcept nogil:
     cdef WeightDivision d
     cdef Conv v
     cdef Py_ssize_t lanes = lanes_of(itemsize), width = 2 * lanes, panels, vectors, places
@@ -60,31 +81,28 @@ cdef WeightDivision divide_weights(Geometry *g, int itemsize) noexcept nogil:
     d.K = d.channels * d.taps
     panels, vectors, places = blocks(d.filters, width), blocks(d.filters, lanes), g.P * g.Q
     d.by_places = (
-        (FN_PARTIAL_IS_FAST or places % lanes == 0)
+        d.filters <= PLACES_FILTERS and (FN_PARTIAL_IS_FAST or places % lanes == 0)
         and d.filters * d.K * blocks(places, lanes)
         < d.K * vectors * places + TURNING_COST * d.filters * places // lanes)
     d.row = d.K if d.by_places else panels * width
-    d.chunks = max(min(PARTIAL_SUMS // max(g.groups * partial_size(&d), 1), WEIGHT_TASKS), 1)
+    d.chunks = max(min(PARTIAL_SUMS // max(g.groups * partial_size(&d), 1), MAX_CHUNKS), 1)
     d.images = max(blocks(g.N, d.chunks), 1)
     d.chunks = max(blocks(g.N, d.images), 1)
-    d.filter_blocks = 1
-    if not d.by_places:
-        d.filter_blocks = min(panels, blocks(WEIGHT_TASKS, d.chunks * g.groups))
-    d.filters_a_task = blocks(panels, d.filter_blocks) * width
-    d.filter_blocks = blocks(d.filters, d.filters_a_task)
-    d.channel_blocks = min(
-        blocks(d.channels, 8), blocks(WEIGHT_TASKS, d.chunks * g.groups * d.filter_blocks))
-    d.channels_a_task = blocks(d.channels, d.channel_blocks)
-    d.channel_blocks = blocks(d.channels, d.channels_a_task)
-    v = weight_conv(g, &d, d.channels_a_task)
     d.rows, d.batch = max(min(PLACES // g.Q, g.P), 1), 1
+    d.filters_a_task, d.channels_a_task = panels * width, d.channels
     if d.by_places:
+        v = weight_conv(g, &d, d.channels)
         d.rows = g.P
         while d.rows > 1 and image_size(&v, v.C, d.rows, itemsize) * itemsize > IMAGES_BYTES:
             d.rows = blocks(d.rows, 2)
         if d.rows == g.P:
             d.batch = IMAGES_BYTES // (image_size(&v, v.C, d.rows, itemsize) * itemsize)
             d.batch = max(min(d.batch, d.images), 1)
+    else:
+        share_weights(g, &d, panels, threads, itemsize)
+    d.filter_blocks = blocks(d.filters, d.filters_a_task)
+    d.channel_blocks = blocks(d.channels, d.channels_a_task)
+    v = weight_conv(g, &d, d.channels_a_task)
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
     d.shared = round_up(d.chunks * g.O * sizeof(double), 64)

@@ -103,22 +103,19 @@ cdef void pad_channel(
 ) noexcept nogil:
     """The rows of one channel that rows u0:u0 + n of the results need."""
     cdef Py_ssize_t pitch = pitch_of(v), stride = v.stride_w, i, row, part, first, begin, end
-    for part in range(stride):
-        # Element t of this part is column first + t stride of the image, from begin to end.
-        first = part - v.left
-        begin, end = -first, v.W - first
-        if stride > 1:
-            begin, end = blocks(begin, stride), blocks(end, stride)
-        begin = min(max(begin, 0), pitch)
-        end = min(max(end, begin), pitch)
-        for i in range(padded_rows(v, n)):
-            row = u0 * v.stride_h + i - v.top
-            if 0 <= row < v.H:
-                copy_row(
-                    pitch, begin, end, source + row * v.W + first, stride,
-                    padded + (i * stride + part) * pitch)
-            else:
-                copy_row(pitch, pitch, pitch, source, 1, padded + (i * stride + part) * pitch)
+    # In the order of memory, for rows are written with some zeros too many.
+    for i in range(padded_rows(v, n)):
+        row = u0 * v.stride_h + i - v.top
+        for part in range(stride):
+            # Element t of this part is column first + t stride of the image, from begin to end.
+            first = part - v.left
+            begin, end = -first, v.W - first
+            if stride > 1:
+                begin, end = blocks(begin, stride), blocks(end, stride)
+            begin = min(max(begin, 0), pitch)
+            end = min(max(end, begin), pitch) if 0 <= row < v.H else begin
+            copy_row(pitch, begin, end, source + row * v.W + first, stride, padded)
+            padded += pitch
 
 
 cdef void copy_image(
