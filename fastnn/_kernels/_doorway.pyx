@@ -110,7 +110,8 @@ cdef class Kernel:
         arrays = [argument.name for argument in self.arguments if not argument.is_scalar]
         if self.count > MAX_ARGUMENTS or len(scalars) > MAX_SCALARS or len(arrays) > MAX_ARRAYS:
             raise ValueError(f"{name} has more arguments than the doorway holds")
-        self.first_output = ([argument.is_output for argument in self.arguments] + [True]).index(True)
+        are_outputs = [argument.is_output for argument in self.arguments]
+        self.first_output = (are_outputs + [True]).index(True)
         self.array_count = len(arrays)
         for i, argument in enumerate(self.arguments):
             slot = &self.slots[i]

@@ -121,7 +121,8 @@ cdef inline void rescale(
                 out[j] = (x[j] - m) * f + s
 
 
-# --- training: batch_norm(x, gamma, beta, running_mean, running_var, momentum, eps, out, mean, rstd)
+# --- training: batch_norm(x, gamma, beta, running_mean, running_var, momentum, eps, out,
+#     mean, rstd)
 
 
 cdef void plan_batch_norm(Call *c) noexcept nogil:
@@ -201,7 +202,9 @@ cdef void batch_norm_eval(Call *c, int phase, Py_ssize_t task, floating *scratch
             factor[i] *= gamma[i] if gamma != NULL else 1
             shift[i] = beta[i] if beta != NULL else 0
     else:
-        rescale(&b, <const floating *> c.array[0], mean, factor, shift, task, <floating *> c.array[5])
+        rescale(
+            &b, <const floating *> c.array[0], mean, factor, shift, task,
+            <floating *> c.array[5])
 
 
 # --- batch_norm_backward(dout, x, mean, rstd, gamma, training, dx, dgamma, dbeta) -----

@@ -62,7 +62,7 @@ cdef Py_ssize_t best_rows(Conv *v, Division *d, int itemsize) noexcept nogil:
         if n > 1 and image_size(v, d.channels, n, itemsize) * itemsize > IMAGE_BYTES:
             continue
         vectors = v.P // n * blocks(n * v.Q, lanes) + blocks(v.P % n * v.Q, lanes)
-        cost = <double> vectors * v.O * taps_of(v) + <double> COPY_COST * blocks(v.P, n) * (
+        cost = <double> vectors * v.F * taps_of(v) + <double> COPY_COST * blocks(v.P, n) * (
             part_rows(v, n) * v.stride_h * v.KW * blocks(v.Q, lanes))
         if best == 0 or cost < least:
             best, least = n, cost
@@ -75,12 +75,12 @@ cdef Py_ssize_t best_rows(Conv *v, Division *d, int itemsize) noexcept nogil:
 cdef void divide_conv(
     Conv *v, Division *d, Py_ssize_t images, Py_ssize_t groups, int threads, int itemsize
 ) noexcept nogil:
-    cdef double work = <double> v.O * v.C * taps_of(v) * v.P * v.Q
+    cdef double work = <double> v.F * v.C * taps_of(v) * v.P * v.Q
     cdef bint shared = work * images * groups >= WORTH_SHARING
     d.channels = max(DEPTH_BYTES // (max(taps_of(v), 1) * itemsize), 1)
     d.channels = blocks(v.C, blocks(v.C, d.channels))
-    d.strips = blocks(v.O, FN_TILE_ROWS)
-    d.strip = blocks(v.O, d.strips)
+    d.strips = blocks(v.F, FN_TILE_ROWS)
+    d.strip = blocks(v.F, d.strips)
     d.rows, d.images = best_rows(v, d, itemsize), 1
     if shared and threads > 1:
         if work < TASK_WORK:
@@ -206,7 +206,7 @@ cdef void convolve_channels(
             image, offset = <const floating *> w.panel, w.step
         for strip in range(d.strips):
             o = strip * d.strip
-            rows = <int> min(d.strip, v.O - o)
+            rows = <int> min(d.strip, v.F - o)
             if packed:
                 a = filters + packed_at(v, d, channel, strip)
             else:
@@ -230,7 +230,7 @@ cdef void convolve(
 ) noexcept nogil:
     """One task: some images of one group, one block of rows; or all of it where it is little."""
     cdef Workspace w = workspace(v, d, sizeof(floating), scratch)
-    cdef Py_ssize_t part, first, n, group, u0, size = v.O * v.C * taps_of(v)
+    cdef Py_ssize_t part, first, n, group, u0, size = v.F * v.C * taps_of(v)
     if packed:
         size = packed_filters(v, d)
     for part in range(task, task + 1 if d.tasks > 1 else d.parts):
@@ -240,15 +240,15 @@ cdef void convolve(
         for n in range(first, min(first + d.images, images)):
             convolve_block(
                 v, d, t, &w, x + (n * groups + group) * v.C * v.H * v.W, filters + group * size,
-                packed, bias + group * v.O if bias != NULL else NULL,
-                out + (n * groups + group) * v.O * t.plane, u0, min(d.rows, v.P - u0))
+                packed, bias + group * v.F if bias != NULL else NULL,
+                out + (n * groups + group) * v.F * t.plane, u0, min(d.rows, v.P - u0))
 
 
 # --- conv2d(x, W, b, stride, padding, dilation, groups, out) --------------------------
 
 # The sizes of a call, forward or backward.
 cdef struct Geometry:
-    Py_ssize_t N, C, H, W, O, KH, KW, P, Q, groups
+    Py_ssize_t N, C, H, W, F, KH, KW, P, Q, groups
     Py_ssize_t stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w
 
 
@@ -258,9 +258,9 @@ cdef Geometry read_geometry(Call *c, bint backward) noexcept nogil:
     cdef Py_ssize_t *s = c.size
     g.N = s[0]
     if backward:
-        g.O, g.P, g.Q, g.C, g.H, g.W, g.KH, g.KW = s[1], s[2], s[3], s[4], s[5], s[6], s[8], s[9]
+        g.F, g.P, g.Q, g.C, g.H, g.W, g.KH, g.KW = s[1], s[2], s[3], s[4], s[5], s[6], s[8], s[9]
     else:
-        g.C, g.H, g.W, g.O, g.KH, g.KW, g.P, g.Q = s[1], s[2], s[3], s[4], s[6], s[7], s[8], s[9]
+        g.C, g.H, g.W, g.F, g.KH, g.KW, g.P, g.Q = s[1], s[2], s[3], s[4], s[6], s[7], s[8], s[9]
     g.stride_h, g.stride_w = <Py_ssize_t> c.scalar[0], <Py_ssize_t> c.scalar[1]
     g.padding_h, g.padding_w = <Py_ssize_t> c.scalar[2], <Py_ssize_t> c.scalar[3]
     g.dilation_h, g.dilation_w = <Py_ssize_t> c.scalar[4], <Py_ssize_t> c.scalar[5]
@@ -271,7 +271,7 @@ cdef Geometry read_geometry(Call *c, bint backward) noexcept nogil:
 cdef Conv forward_conv(Geometry *g) noexcept nogil:
     """The convolution of one image by one group's filters."""
     cdef Conv v
-    v.C, v.H, v.W, v.O = g.C // g.groups, g.H, g.W, g.O // g.groups
+    v.C, v.H, v.W, v.F = g.C // g.groups, g.H, g.W, g.F // g.groups
     v.KH, v.KW, v.P, v.Q = g.KH, g.KW, g.P, g.Q
     v.stride_h, v.stride_w = g.stride_h, g.stride_w
     v.dilation_h, v.dilation_w = g.dilation_h, g.dilation_w

@@ -40,7 +40,7 @@ cdef Axis axis_of(
 cdef Conv input_conv(Geometry *g, Axis *h, Axis *w) noexcept nogil:
     """The convolution of one image of dout that gives dx for one remainder."""
     cdef Conv v
-    v.C, v.H, v.W, v.O = g.O // g.groups, g.P, g.Q, g.C // g.groups
+    v.C, v.H, v.W, v.F = g.F // g.groups, g.P, g.Q, g.C // g.groups
     v.KH, v.KW, v.dilation_h, v.dilation_w = h.taps, w.taps, h.dilation, w.dilation
     v.stride_h = v.stride_w = 1
     v.top, v.left, v.P, v.Q = h.before, w.before, h.places, w.places
@@ -60,7 +60,7 @@ cdef void turn_filters(
 ) noexcept nogil:
     """One strip of a group's channels, for each remainder, packed as a convolution's filters:
     its taps are those of W backwards, filter by filter."""
-    cdef Py_ssize_t O = g.O // g.groups, C = g.C // g.groups, size = g.KH * g.KW
+    cdef Py_ssize_t filters = g.F // g.groups, C = g.C // g.groups, size = g.KH * g.KW
     cdef Py_ssize_t rh, rw, o, c, i, j, c0, channels, strip, group
     cdef Axis h, w
     cdef Conv v
@@ -76,13 +76,13 @@ cdef void turn_filters(
             strip, group = task % d.strips, task // d.strips
             c0 = strip * d.strip
             channels = min(d.strip, C - c0)
-            for o in range(O):
+            for o in range(filters):
                 if o % d.channels == 0:
                     target = turned + group * packed_filters(&v, &d) + packed_at(
                         &v, &d, o, strip)
                 for i in range(h.taps):
                     for j in range(w.taps):
-                        source = W + ((group * O + o) * C + c0) * size
+                        source = W + ((group * filters + o) * C + c0) * size
                         source += (h.tap + (h.taps - 1 - i) * h.period) * g.KW
                         source += w.tap + (w.taps - 1 - j) * w.period
                         for c in range(channels):
@@ -147,7 +147,7 @@ cdef void input_gradient(
                     &v, &d, &t, &memory, dout + task * v.C * v.H * v.W,
                     turned + task % g.groups * packed_filters(&v, &d), True,
                     <floating *> NULL,
-                    dx + task * v.O * t.plane + h.first * g.W + w.first,
+                    dx + task * v.F * t.plane + h.first * g.W + w.first,
                     u0, min(d.rows, v.P - u0))
             turned += g.groups * packed_filters(&v, &d)
 

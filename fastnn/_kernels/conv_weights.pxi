@@ -49,7 +49,7 @@ cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
 
 cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexcept nogil:
     cdef Conv v = forward_conv(g)
-    v.C, v.O = channels, d.filters
+    v.C, v.F = channels, d.filters
     return v
 
 
@@ -77,7 +77,7 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     cdef WeightDivision d
     cdef Conv v
     cdef Py_ssize_t lanes = lanes_of(itemsize), width = 2 * lanes, panels, vectors, places
-    d.filters, d.channels, d.taps = g.O // g.groups, g.C // g.groups, g.KH * g.KW
+    d.filters, d.channels, d.taps = g.F // g.groups, g.C // g.groups, g.KH * g.KW
     d.K = d.channels * d.taps
     panels, vectors, places = blocks(d.filters, width), blocks(d.filters, lanes), g.P * g.Q
     d.by_places = (
@@ -105,7 +105,7 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     v = weight_conv(g, &d, d.channels_a_task)
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
-    d.shared = round_up(d.chunks * g.O * sizeof(double), 64)
+    d.shared = round_up(d.chunks * g.F * sizeof(double), 64)
     d.shared += d.chunks * g.groups * partial_size(&d) * itemsize
     d.scratch = round_up(v.C * d.taps * sizeof(Py_ssize_t), 64)
     d.scratch += d.batch * round_up(image_size(&v, v.C, d.rows, itemsize) * itemsize, 64)
@@ -126,9 +126,9 @@ cdef void weight_gradient(
     cdef Py_ssize_t c0 = c_block * d.channels_a_task
     cdef Py_ssize_t c1 = min(c0 + d.channels_a_task, d.channels)
     cdef Py_ssize_t n = chunk * d.images, end = min(n + d.images, g.N), first, f
-    cdef double *bias = <double *> shared + chunk * g.O + group * d.filters
+    cdef double *bias = <double *> shared + chunk * g.F + group * d.filters
     cdef floating *partial = <floating *> (
-        <char *> shared + round_up(d.chunks * g.O * sizeof(double), 64))
+        <char *> shared + round_up(d.chunks * g.F * sizeof(double), 64))
     cdef Conv v = weight_conv(g, d, c1 - c0)
     partial += (chunk * g.groups + group) * partial_size(d)
     dout += group * d.filters * g.P * g.Q
@@ -137,7 +137,7 @@ cdef void weight_gradient(
         for f in range(f0, f1):
             bias[f] = 0
             for first in range(n, end):
-                bias[f] += wide_sum(dout + (first * g.O + f) * g.P * g.Q, g.P * g.Q)
+                bias[f] += wide_sum(dout + (first * g.F + f) * g.P * g.Q, g.P * g.Q)
     if not with_dW:
         return
     if n >= end:
@@ -151,7 +151,7 @@ cdef void weight_gradient(
                 scratch)
         else:
             add_taps(
-                g, d, &v, dout + (n * g.O + f0) * g.P * g.Q, f1 - f0, x + n * g.C * g.H * g.W,
+                g, d, &v, dout + (n * g.F + f0) * g.P * g.Q, f1 - f0, x + n * g.C * g.H * g.W,
                 partial + c0 * d.taps * d.row + f0, n > first, scratch)
         n += d.batch
 
@@ -233,16 +233,16 @@ cdef void add_places(
             f = 0
             while f < d.filters:
                 rows = <int> min(<Py_ssize_t> FN_PLACES_ROWS, d.filters - f)
-                slope = dout + (n0 * g.O + f) * places + u0 * g.Q
+                slope = dout + (n0 * g.F + f) * places + u0 * g.Q
                 if floating is float:
                     fn_places_tile_32(
                         rows, taps, images, n * g.Q, image, size, offset + k, slope,
-                        g.O * places, places, partial + f * d.row + k, d.row,
+                        g.F * places, places, partial + f * d.row + k, d.row,
                         add or u0 > 0)
                 else:
                     fn_places_tile_64(
                         rows, taps, images, n * g.Q, image, size, offset + k, slope,
-                        g.O * places, places, partial + f * d.row + k, d.row,
+                        g.F * places, places, partial + f * d.row + k, d.row,
                         add or u0 > 0)
                 f += rows
             k += taps
@@ -262,14 +262,14 @@ cdef void add_weights(
     cdef Py_ssize_t next_chunk = g.groups * partial_size(d), chunk, i, k, o
     cdef const double *bias = <const double *> shared
     cdef floating *partial = <floating *> (
-        <char *> shared + round_up(d.chunks * g.O * sizeof(double), 64))
+        <char *> shared + round_up(d.chunks * g.F * sizeof(double), 64))
     cdef floating *part
     cdef double total
     if db != NULL and task == 0:
-        for o in range(g.O):
+        for o in range(g.F):
             total = 0
             for chunk in range(d.chunks):
-                total += bias[chunk * g.O + o]
+                total += bias[chunk * g.F + o]
             db[o] = <floating> total
     if dW == NULL:
         return

@@ -23,7 +23,7 @@ cdef extern from "gemm_types.h" nogil:
 # One image, the filters that slide over it, and the grid of results.
 cdef struct Conv:
     Py_ssize_t C, H, W           # the image: channels, rows, columns
-    Py_ssize_t O                 # filters
+    Py_ssize_t F                 # filters
     Py_ssize_t KH, KW            # taps of a filter
     Py_ssize_t stride_h, stride_w, dilation_h, dilation_w
     Py_ssize_t top, left         # zeros before the image; negative: what is left out of it
