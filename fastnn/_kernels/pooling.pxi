@@ -5,12 +5,17 @@
 # element was the largest, so that nothing needs to be kept.
 
 cdef extern from "pooling_types.h" nogil:
-    void fn_pool_larger_at_32(
+    void fn_pool_larger_32(
         Py_ssize_t n, const float *x, Py_ssize_t step, int tap, float *best, int *which)
-    void fn_pool_larger_at_64(
-        Py_ssize_t n, const double *x, Py_ssize_t step, int tap, double *best, int *which)
-    void fn_pool_larger_32(Py_ssize_t n, const float *x, Py_ssize_t step, float *best)
-    void fn_pool_larger_64(Py_ssize_t n, const double *x, Py_ssize_t step, double *best)
+    void fn_pool_larger_64(
+        Py_ssize_t n, const double *x, Py_ssize_t step, long long tap, double *best,
+        long long *which)
+    void fn_pool_max_32(
+        Py_ssize_t n, Py_ssize_t rows, Py_ssize_t columns, const float *x, Py_ssize_t row,
+        Py_ssize_t step, float *best, int *which)
+    void fn_pool_max_64(
+        Py_ssize_t n, Py_ssize_t rows, Py_ssize_t columns, const double *x, Py_ssize_t row,
+        Py_ssize_t step, double *best, long long *which)
     void fn_pool_add_32(Py_ssize_t n, const float *x, Py_ssize_t step, float *sum)
     void fn_pool_add_64(Py_ssize_t n, const double *x, Py_ssize_t step, double *sum)
     void fn_pool_spread_32(Py_ssize_t n, float *x, Py_ssize_t step, const float *shares)
@@ -58,7 +63,7 @@ cdef void plan_pooling(Call *c) noexcept nogil:
     cdef Pooling p = forward_pooling(c)
     c.phases = 1
     c.tasks[0] = blocks(p.planes, planes_a_task(&p))
-    c.scratch = max(p.Q, p.W) * (c.itemsize + sizeof(int))
+    c.scratch = 2 * max(p.Q, p.W) * c.itemsize
 
 
 cdef inline Inside inside(Pooling *p, Py_ssize_t tap) noexcept nogil:
@@ -70,30 +75,51 @@ cdef inline Inside inside(Pooling *p, Py_ssize_t tap) noexcept nogil:
     return part
 
 
+cdef void find_largest(
+    Pooling *p, const floating *x, Py_ssize_t u, floating *best, void *which
+) noexcept nogil:
+    """The largest elements of row u of windows, and unless NULL, which of a window's they are."""
+    cdef Py_ssize_t top = u * p.stride_h - p.padding_h, i, j, at
+    cdef Py_ssize_t i0 = max(-top, 0), i1 = min(p.KH, p.H - top)
+    cdef int *which_32 = <int *> which
+    cdef long long *which_64 = <long long *> which
+    cdef Inside part
+    if p.padding_w == 0:
+        x += (top + i0) * p.W
+        if floating is float:
+            fn_pool_max_32(p.Q, i1 - i0, p.KW, x, p.W, p.stride_w, best, which_32)
+        else:
+            fn_pool_max_64(p.Q, i1 - i0, p.KW, x, p.W, p.stride_w, best, which_64)
+        return
+    for j in range(p.Q):
+        best[j] = -<floating> INFINITY
+        # The window's first element, where nothing is larger than -inf.
+        if which != NULL and floating is float:
+            which_32[j] = <int> max(p.padding_w - j * p.stride_w, 0)
+        elif which != NULL:
+            which_64[j] = max(p.padding_w - j * p.stride_w, 0)
+    for i in range(i0, i1):
+        for j in range(p.KW):
+            part = inside(p, j)
+            at = (i - i0) * p.W + j
+            if floating is float:
+                fn_pool_larger_32(
+                    part.count, x + (top + i) * p.W + part.column, p.stride_w, <int> at,
+                    best + part.first, which_32 + part.first if which != NULL else NULL)
+            else:
+                fn_pool_larger_64(
+                    part.count, x + (top + i) * p.W + part.column, p.stride_w, at,
+                    best + part.first, which_64 + part.first if which != NULL else NULL)
+
+
 cdef void max_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Pooling p = forward_pooling(c)
-    cdef Py_ssize_t plane, u, i, j, row, first = task * planes_a_task(&p)
-    cdef const floating *x
-    cdef floating *best
-    cdef Inside part
+    cdef Py_ssize_t plane, u, first = task * planes_a_task(&p)
     for plane in range(first, min(first + planes_a_task(&p), p.planes)):
-        x = <const floating *> c.array[0] + plane * p.H * p.W
         for u in range(p.P):
-            best = <floating *> c.array[1] + (plane * p.P + u) * p.Q
-            for j in range(p.Q):
-                best[j] = -<floating> INFINITY
-            for i in range(p.KH):
-                row = u * p.stride_h + i - p.padding_h
-                if row < 0 or row >= p.H:
-                    continue
-                for j in range(p.KW):
-                    part = inside(&p, j)
-                    if floating is float:
-                        fn_pool_larger_32(
-                            part.count, x + row * p.W + part.column, p.stride_w, best + part.first)
-                    else:
-                        fn_pool_larger_64(
-                            part.count, x + row * p.W + part.column, p.stride_w, best + part.first)
+            find_largest(
+                &p, <const floating *> c.array[0] + plane * p.H * p.W, u,
+                <floating *> c.array[1] + (plane * p.P + u) * p.Q, NULL)
 
 
 cdef void max_pool2d_backward(
@@ -101,42 +127,27 @@ cdef void max_pool2d_backward(
 ) noexcept nogil:
     """(dout, x, out); the gradient goes to the first of the largest elements."""
     cdef Pooling p = backward_pooling(c, 0)
-    cdef Py_ssize_t plane, u, i, j, row, first = task * planes_a_task(&p)
+    cdef Py_ssize_t plane, u, j, first = task * planes_a_task(&p)
     cdef const floating *dout
-    cdef const floating *x
     cdef floating *dx
-    cdef floating *best = scratch
-    cdef int *which = <int *> (best + p.Q)
-    cdef Inside part
+    cdef floating *first_row
+    cdef int *which_32 = <int *> (scratch + p.Q)
+    cdef long long *which_64 = <long long *> (scratch + p.Q)
     for plane in range(first, min(first + planes_a_task(&p), p.planes)):
-        x = <const floating *> c.array[1] + plane * p.H * p.W
         dx = <floating *> c.array[2] + plane * p.H * p.W
         for j in range(p.H * p.W):
             dx[j] = 0
         for u in range(p.P):
+            find_largest(
+                &p, <const floating *> c.array[1] + plane * p.H * p.W, u, scratch,
+                <void *> which_32)
             dout = <const floating *> c.array[0] + (plane * p.P + u) * p.Q
-            row = max(p.padding_h - u * p.stride_h, 0)
+            first_row = dx + max(u * p.stride_h - p.padding_h, 0) * p.W - p.padding_w
             for j in range(p.Q):
-                best[j] = -<floating> INFINITY
-                # The window's first element, where nothing is larger than -inf.
-                which[j] = <int> (row * p.W + max(p.padding_w - j * p.stride_w, 0))
-            for i in range(p.KH):
-                row = u * p.stride_h + i - p.padding_h
-                if row < 0 or row >= p.H:
-                    continue
-                for j in range(p.KW):
-                    part = inside(&p, j)
-                    if floating is float:
-                        fn_pool_larger_at_32(
-                            part.count, x + row * p.W + part.column, p.stride_w,
-                            <int> (i * p.W + j), best + part.first, which + part.first)
-                    else:
-                        fn_pool_larger_at_64(
-                            part.count, x + row * p.W + part.column, p.stride_w,
-                            <int> (i * p.W + j), best + part.first, which + part.first)
-            row = (u * p.stride_h - p.padding_h) * p.W - p.padding_w
-            for j in range(p.Q):
-                dx[row + which[j] + j * p.stride_w] += dout[j]
+                if floating is float:
+                    first_row[which_32[j] + j * p.stride_w] += dout[j]
+                else:
+                    first_row[which_64[j] + j * p.stride_w] += dout[j]
 
 
 cdef void avg_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
