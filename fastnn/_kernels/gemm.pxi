@@ -123,7 +123,7 @@ cdef inline Packing packing(
         return PACKED
     if not FN_PARTIAL_IS_FAST and columns % lanes != 0:
         return PACKED
-    if p.b_k * itemsize % 1024 == 0 and p.K >= 64 and rows >= 4 * FN_TILE_ROWS:
+    if p.b_k * itemsize % 1024 == 0 and p.K >= 64 and rows >= 2 * FN_TILE_ROWS:
         return KEPT
     return IN_PLACE
 
