@@ -166,6 +166,76 @@ def _gathers() -> list[Benchmark]:
     ]
 
 
+# Layers of LeNet, of a ConvNet for 32x32 images, and of AlexNet: images, channels, size, filters,
+# taps, stride, padding.
+_LAYERS = [
+    (64, 1, 28, 8, 5, 1, 2),
+    (64, 8, 14, 16, 5, 1, 2),
+    (64, 3, 32, 32, 3, 1, 1),
+    (64, 32, 16, 64, 3, 1, 1),
+    (16, 3, 224, 64, 11, 4, 2),
+    (16, 64, 27, 192, 5, 1, 2),
+    (16, 192, 13, 384, 3, 1, 1),
+    (16, 256, 14, 256, 1, 1, 0),
+]
+
+
+def _convolution(
+    n: int, c: int, size: int, filters: int, taps: int, stride: int, padding: int
+) -> list[Benchmark]:
+    places = (size + 2 * padding - taps) // stride + 1
+    options = {"stride_h": stride, "stride_w": stride, "padding_h": padding, "padding_w": padding}
+
+    def forward(rng: Rng, dtype: np.dtype) -> Arguments:
+        x, W = normal(rng, dtype, n, c, size, size), normal(rng, dtype, filters, c, taps, taps)
+        return {"x": x, "W": W, "b": normal(rng, dtype, filters), **options}
+
+    def backward(rng: Rng, dtype: np.dtype) -> Arguments:
+        arguments = forward(rng, dtype)
+        del arguments["b"]
+        return {"dout": normal(rng, dtype, n, filters, places, places), **arguments}
+
+    label = f"{n}x{c}x{size}x{size}, {filters} of {taps}x{taps}"
+    flops = 2 * n * filters * c * taps * taps * places * places
+    return [
+        Benchmark("conv2d", label, forward, flops),
+        Benchmark("conv2d_backward", label, backward, 2 * flops),
+    ]
+
+
+def _image_layers(n: int, c: int, size: int, kernel: int) -> list[Benchmark]:
+    """What stands between convolutions, on the results of one."""
+    window = {"kernel_h": kernel, "kernel_w": kernel, "stride_h": 2, "stride_w": 2}
+    places = (size - kernel) // 2 + 1
+
+    def image(rng: Rng, dtype: np.dtype) -> np.ndarray:
+        return normal(rng, dtype, n, c, size, size)
+
+    def pooled(rng: Rng, dtype: np.dtype) -> np.ndarray:
+        return normal(rng, dtype, n, c, places, places)
+
+    def statistics(rng: Rng, dtype: np.dtype) -> Arguments:
+        return {"mean": normal(rng, dtype, c), "rstd": np.ones(c, dtype)}
+
+    makers: dict[str, Callable[[Rng, np.dtype], Arguments]] = {
+        "max_pool2d": lambda r, t: {"x": image(r, t), **window},
+        "max_pool2d_backward": lambda r, t: {"dout": pooled(r, t), "x": image(r, t), **window},
+        "avg_pool2d": lambda r, t: {"x": image(r, t), **window},
+        "avg_pool2d_backward": lambda r, t: {
+            "dout": pooled(r, t), "height": size, "width": size, **window},
+        "local_response_norm": lambda r, t: {"x": image(r, t), "size": 5},
+        "local_response_norm_backward": lambda r, t: {
+            "dout": image(r, t), "x": image(r, t), "size": 5},
+        "batch_norm": lambda r, t: {"x": image(r, t)},
+        "batch_norm_eval": lambda r, t: {
+            "x": image(r, t), "running_mean": normal(r, t, c), "running_var": np.ones(c, t)},
+        "batch_norm_backward": lambda r, t: {
+            "dout": image(r, t), "x": image(r, t), **statistics(r, t)},
+        "dropout": lambda r, t: {"x": image(r, t), "p": 0.5, "state": np.array([1, 2])},
+    }  # fmt: skip
+    return [Benchmark(name, f"{n}x{c}x{size}x{size}", make) for name, make in makers.items()]
+
+
 _POINTWISE = [f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")]
 _ROWWISE = [f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")]
 
@@ -201,5 +271,8 @@ BENCHMARKS: list[Benchmark] = [
     *_updates(64 * 32),
     *_updates(BEYOND_CACHES),
     *_gathers(),
+    *(row for layer in _LAYERS for row in _convolution(*layer)),
+    *_image_layers(64, 8, 28, 2),
+    *_image_layers(16, 64, 55, 3),
     *_CALLS,
 ]

@@ -158,7 +158,10 @@ cdef inline Packing packing(
         return PACKED
     if not FN_PARTIAL_IS_FAST and columns % lanes != 0:
         return PACKED
-    if p.b_k * itemsize > 2 * FN_VECTOR_BYTES and p.K >= 64 and rows >= 4 * FN_TILE_ROWS:
+    # Rows a power of two apart, which push each other out, sooner.
+    if p.K >= 64 and p.b_k * itemsize > 2 * FN_VECTOR_BYTES and (
+        rows >= (2 if p.b_k * itemsize % 1024 == 0 else 4) * FN_TILE_ROWS
+    ):
         return KEPT
     return IN_PLACE
 

@@ -192,6 +192,14 @@ FN_SWAP(fn_swap_low_32, fn_v32, fn_i32, FN_LANES_32, FN_EACH_LANE_32, FN_LOW_LAN
 FN_SWAP(fn_swap_high_32, fn_v32, fn_i32, FN_LANES_32, FN_EACH_LANE_32, FN_HIGH_LANE)
 FN_SWAP(fn_swap_low_64, fn_v64, fn_i64, FN_LANES_64, FN_EACH_LANE_64, FN_LOW_LANE)
 FN_SWAP(fn_swap_high_64, fn_v64, fn_i64, FN_LANES_64, FN_EACH_LANE_64, FN_HIGH_LANE)
+/* Lanes 0, 2, 4 ... of a, then of b. */
+#define FN_EVEN_LANE(L, s, j) (2 * (j))
+FN_INLINE fn_v32 fn_even_32(fn_v32 a, fn_v32 b) {
+    return FN_SHUFFLE(fn_i32, a, b, FN_EACH_LANE_32(FN_EVEN_LANE, FN_LANES_32, 0));
+}
+FN_INLINE fn_v64 fn_even_64(fn_v64 a, fn_v64 b) {
+    return FN_SHUFFLE(fn_i64, a, b, FN_EACH_LANE_64(FN_EVEN_LANE, FN_LANES_64, 0));
+}
 #endif
 
 #endif
