@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
     from fastnn.drawing import draw
+    from fastnn.gradcheck import GradientReport, check_gradients, numerical_gradient
     from fastnn.gradient_descent import GradientDescentResult, gradient_descent
     from fastnn.history import History
     from fastnn.layers import Flatten, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh
@@ -53,6 +54,7 @@ __all__ = [
     "EarlyStopping",
     "Flatten",
     "GradientDescentResult",
+    "GradientReport",
     "History",
     "Linear",
     "Module",
@@ -68,6 +70,7 @@ __all__ = [
     "Trainer",
     "binary_cross_entropy",
     "capture",
+    "check_gradients",
     "cross_entropy",
     "data",
     "draw",
@@ -90,6 +93,7 @@ __all__ = [
     "models",
     "mse_loss",
     "no_grad",
+    "numerical_gradient",
     "op",
     "optim",
     "register_module",
@@ -114,6 +118,9 @@ _HOMES = {
     "jacobian": "fastnn.differentiate.jacobian",
     "value_and_grad": "fastnn.differentiate.value_and_grad",
     "draw": "fastnn.drawing.draw",
+    "GradientReport": "fastnn.gradcheck.GradientReport",
+    "check_gradients": "fastnn.gradcheck.check_gradients",
+    "numerical_gradient": "fastnn.gradcheck.numerical_gradient",
     "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
     "gradient_descent": "fastnn.gradient_descent.gradient_descent",
     "History": "fastnn.history.History",

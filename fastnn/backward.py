@@ -86,7 +86,18 @@ def _flow(
         yield node, g, node in shared
         if node.op is None:
             continue
-        for parent, part in _parts(node, node.op, g, create_graph, oldest):
+        args = node.arguments()
+        wanted = [
+            position
+            for position, a in enumerate(args)
+            if type(a) is Node and a.requires_grad and a.serial >= oldest
+        ]
+        if wanted:
+            parts = contributions(node, node.op, g, wanted, create_graph)
+        else:
+            parts = []
+        for position, part in zip(wanted, parts, strict=True):
+            parent = args[position]
             if parent in pending:
                 pending[parent] = pending[parent] + part
                 shared.discard(parent)
@@ -99,16 +110,11 @@ def _flow(
             node.args = node.saved = None
 
 
-def _parts(node: Node, op: Op, g: Any, create_graph: bool, oldest: int) -> list[tuple[Node, Any]]:
-    """What a node adds to the gradients of its arguments, from its own."""
+def contributions(
+    node: Node, op: Op, g: Any, wanted: list[int], create_graph: bool = False
+) -> list[Any]:
+    """What a node adds to the gradients of the arguments at these positions, from its own."""
     args = node.arguments()
-    wanted = [
-        position
-        for position, a in enumerate(args)
-        if type(a) is Node and a.requires_grad and a.serial >= oldest
-    ]
-    if not wanted:
-        return []
     if Node.last_overwrite > node.serial:
         _refuse_overwritten(node, op, args, wanted)
     y: Any
@@ -129,13 +135,12 @@ def _parts(node: Node, op: Op, g: Any, create_graph: bool, oldest: int) -> list[
             part = op.rule(position)(g, y, *values)
         else:
             part = together[position]
-        parent = args[position]
-        data = parent.data
+        data = args[position].data
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
         if part.dtype is not data.dtype:
             part = _in_dtype(op, part, data.dtype)
-        parts.append((parent, part))
+        parts.append(part)
     return parts
 
 

@@ -58,7 +58,10 @@ def profile_table(recording: Recording, steps: int) -> str:
             f"{_title(recording)}: {total * 1e6:,.1f} µs a step on {threads} "
             f"thread{'s' if threads > 1 else ''}{f', peak {measured}' if peaks else ''}"
         ),
-        f"{'':4}  {'call':<{wide}} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} {'GB/s':>6}",
+        (
+            f"{'':4}  {'call':<{wide}} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} "
+            f"{'GB/s':>6}"
+        ),
     ]
     for number, ((name, shapes), each) in enumerate(zip(calls, seconds, strict=True)):
         if recording.tape.is_fused(number):
