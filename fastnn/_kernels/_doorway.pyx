@@ -14,20 +14,22 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 
 from fastnn._kernels.call cimport *
 
 from fastnn._kernels import arguments, reference
-from fastnn._kernels.signatures import IN_PLACE, NEEDED_WITH, ROWS, parse
+from fastnn._kernels.signatures import GROUPS, IN_PLACE, NEEDED_WITH, ROWS, WINDOWS, parse
 
 cnp.import_array()
 
 include "runner.pxi"
+include "windows.pxi"
 
 cdef enum:
-    MAX_ARGUMENTS = 12
-    MAX_DIMS = 3
+    MAX_ARGUMENTS = 16
+    MAX_DIMS = 4
     MAX_NDIM = 64
     GROUP = MAX_SIZES  # the "..." of a row, where a letter would stand
 
@@ -44,8 +46,8 @@ cdef struct Slot:
     Role role
     bint optional
     bint whole          # a scalar that is an integer or a boolean
-    bint bounded        # a scalar that is at least minimum
-    double minimum
+    double minimum      # of a scalar
+    double maximum
     int place           # in Call.array or Call.scalar
     int ndim            # dimensions named by the row, "..." among them
     int dim[MAX_DIMS]   # index in Call.size of each, or GROUP
@@ -88,6 +90,9 @@ cdef class Kernel:
     cdef Slot slots[MAX_ARGUMENTS]
     cdef int count, array_count, size_count, group_size
     cdef bint in_place
+    cdef Relations relations
+    cdef Py_ssize_t fixed[MAX_SIZES]  # of each size, or -1
+    cdef int first_output
     cdef plan_t plan
     cdef task_t task[2]
     cdef dict __dict__
@@ -103,6 +108,9 @@ cdef class Kernel:
         self.count = len(self.arguments)
         scalars = [argument.name for argument in self.arguments if argument.is_scalar]
         arrays = [argument.name for argument in self.arguments if not argument.is_scalar]
+        if self.count > MAX_ARGUMENTS or len(scalars) > MAX_SCALARS or len(arrays) > MAX_ARRAYS:
+            raise ValueError(f"{name} has more arguments than the doorway holds")
+        self.first_output = ([argument.is_output for argument in self.arguments] + [True]).index(True)
         self.array_count = len(arrays)
         for i, argument in enumerate(self.arguments):
             slot = &self.slots[i]
@@ -113,8 +121,8 @@ cdef class Kernel:
             if argument.is_scalar:
                 slot.place = scalars.index(argument.name)
                 slot.default = argument.default or 0.0
-                slot.bounded = argument.minimum is not None
-                slot.minimum = argument.minimum or 0.0
+                slot.minimum = -INFINITY if argument.minimum is None else argument.minimum
+                slot.maximum = INFINITY if argument.maximum is None else argument.maximum
                 continue
             slot.place = arrays.index(argument.name)
             if (name, argument.name) in NEEDED_WITH:
@@ -126,6 +134,11 @@ cdef class Kernel:
                 slot.dim[j] = GROUP if letter == "..." else letters.index(letter)
                 slot.not_empty[j] = argument.not_empty[j]
         self.size_count = len(letters)
+        if self.size_count > MAX_SIZES:
+            raise ValueError(f"{name} has more sizes than the doorway holds")
+        for i, letter in enumerate(letters):
+            self.fixed[i] = int(letter) if letter.isdecimal() else -1
+        self.relations = relate(WINDOWS.get(name, ()), GROUPS.get(name), letters, scalars)
         self.__name__ = self.__qualname__ = name
         self.__doc__ = getattr(reference, name).__doc__
         self.group_size = letters.index("...") if "..." in letters else -1
@@ -245,8 +258,10 @@ cdef class Kernel:
         for i in range(MAX_FINISHES):
             c.finish[i] = NULL
         for i in range(self.size_count):
-            c.size[i] = -1
+            c.size[i] = self.fixed[i]
         for i in range(self.count):
+            if i == self.first_output and not sizes_agree(&self.relations, c):
+                return False
             slot = &self.slots[i]
             v = value[i]
             place = slot.place
@@ -264,9 +279,7 @@ cdef class Kernel:
                         return False
                 else:
                     return False
-                if c.scalar[place] != c.scalar[place]:
-                    return False
-                if slot.bounded and not c.scalar[place] >= slot.minimum:
+                if not slot.minimum <= c.scalar[place] <= slot.maximum:
                     return False
                 continue
             c.array[place] = NULL

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastnn._kernels.relations import relate_sizes
 from fastnn._kernels.signatures import NEEDED_WITH, WRITTEN, Argument
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -24,7 +25,8 @@ class _Call:
         self.kernel = kernel
         self.arguments = arguments
         self.given = given
-        self.sizes: dict[str, int] = {}
+        self.sizes = {d: int(d) for a in arguments for d in a.dims if d.isdecimal()}
+        self.scalars: dict[str, float] = {}
         self.group: tuple[int, ...] | None = None
         self.dtype: np.dtype[Any] | None = None
         self.first = ""  # the argument that the others are compared with
@@ -58,6 +60,8 @@ class _Call:
             self.fail(argument, "must be a number, got nan")
         if argument.minimum is not None and not value >= argument.minimum:
             self.fail(argument, f"must be at least {argument.minimum:g}, got {value}")
+        if argument.maximum is not None and not value <= argument.maximum:
+            self.fail(argument, f"must be at most {argument.maximum:g}, got {value}")
         return float(value) if argument.role == "float" else int(value)
 
     # --- arrays ---
@@ -220,12 +224,20 @@ class _Call:
         )
 
     def empty(self, argument: Argument, array: np.ndarray) -> NoReturn:
-        if argument.dims[0] == "N" and (len(array) == 0 or argument.dims[-1] == "..."):
+        if argument.dims[0] == "N" and (
+            (argument.not_empty[0] and len(array) == 0) or argument.dims[-1] == "..."
+        ):
             self.fail(
                 argument,
                 f"has shape {array.shape}: the mean over an empty batch is undefined",
             )
-        self.fail(argument, f"has shape {array.shape}: it needs at least one column")
+        if argument.dims[0] == "N" and len(argument.dims) == 4:
+            wanted = "a batch may be empty, channels, rows and columns may not"
+        elif len(argument.dims) == 4:
+            wanted = "no dimension may be empty"
+        else:
+            wanted = "it needs at least one column"
+        self.fail(argument, f"has shape {array.shape}: {wanted}")
 
     def written(self, argument: Argument, value: Any) -> np.ndarray:
         if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
@@ -294,7 +306,17 @@ def normalise(
     call = _Call(kernel, arguments, given)
     if kernel == "gather_rows" and isinstance(given.get("out"), np.ndarray):
         call.dtype, call.first = given["out"].dtype.newbyteorder("="), "out"
-    plain: list[Any] = [call.scalar(a) if a.is_scalar else call.array(a) for a in arguments]
+    plain: list[Any] = []
+    related = False
+    for argument in arguments:
+        if argument.is_output and not related:
+            relate_sizes(kernel, arguments, given, call.sizes, call.scalars)
+            related = True
+        if argument.is_scalar:
+            plain.append(call.scalar(argument))
+            call.scalars[argument.name] = plain[-1]
+        else:
+            plain.append(call.array(argument))
     arrays = [(i, a) for i, a in enumerate(arguments) if not a.is_scalar]
     copies = []
     for place, (i, argument) in enumerate(arrays):
@@ -319,7 +341,7 @@ def normalise(
 
 
 # The numbers of ``Status`` in call.pxd.
-_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE = 1, 2, 3, 4
+_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE, _ONE_VALUE = 1, 2, 3, 4, 5
 
 
 def explain(
@@ -337,6 +359,11 @@ def explain(
             f"{kernel}: the weights sum to zero or to infinity: their mean is undefined"
         )
     name, array = named[bad_array].name, arrays[bad_array]
+    if status == _ONE_VALUE:
+        raise ValueError(
+            f"{kernel}: {name} of shape {np.shape(array)} has one value for each channel, of which "
+            "the variance is undefined: in training at least 2 are needed"
+        )
     where = np.unravel_index(index, np.shape(array))
     value = np.asarray(array)[where]
     place = f"{name}[{', '.join(str(int(i)) for i in where)}]"

@@ -10,8 +10,8 @@ alone, so the results do not depend on the number of threads.
 
 cdef enum:
     MAX_ARRAYS = 8
-    MAX_SIZES = 5
-    MAX_SCALARS = 7
+    MAX_SIZES = 12
+    MAX_SCALARS = 8
     MAX_PHASES = 3
     MAX_FINISHES = 2
 
@@ -28,6 +28,7 @@ cdef enum Status:
     BAD_WEIGHT = 2
     NO_WEIGHT = 3
     TARGET_OUT_OF_RANGE = 4
+    ONE_VALUE = 5
 
 ctypedef struct Call
 ctypedef void (*plan_t)(Call *) noexcept nogil

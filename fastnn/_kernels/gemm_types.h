@@ -1,4 +1,4 @@
-/* gemm.h and narrow.h for float and for double. */
+/* gemm.h, narrow.h, conv.h and conv_weights.h for float and for double. */
 #ifndef FASTNN_GEMM_TYPES_H
 #define FASTNN_GEMM_TYPES_H
 #include "simd.h"
@@ -22,6 +22,17 @@
 #define FN_DOT_COLUMNS 12
 #endif
 
+/* And those of a weight gradient that keeps places in its lanes: filters by taps. */
+#if FN_VECTOR_BYTES == 64
+#define FN_PLACES_ROWS 4
+#else
+#define FN_PLACES_ROWS 2
+#endif
+#define FN_PLACES_TAPS 4
+
+/* Elements side by side in an image that belong side by side in a packed panel. */
+typedef struct { ptrdiff_t place, at; int count; } fn_run;
+
 /* How many rows of B ahead a tile that packs them asks for. */
 #define FN_AHEAD 16
 
@@ -31,6 +42,8 @@
 #define F(name) name##_32
 #include "gemm.h"
 #include "narrow.h"
+#include "conv.h"
+#include "conv_weights.h"
 #undef T
 #undef V
 #undef L
@@ -42,6 +55,8 @@
 #define F(name) name##_64
 #include "gemm.h"
 #include "narrow.h"
+#include "conv.h"
+#include "conv_weights.h"
 #undef T
 #undef V
 #undef L

@@ -3,7 +3,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from cython cimport floating
-from libc.math cimport INFINITY, fabs, fabsf, log, pow, sqrt, sqrtf
+from libc.math cimport INFINITY, fabs, fabsf, log, pow, powf, sqrt, sqrtf
 from libc.string cimport memcpy
 
 from fastnn._kernels.call cimport *
@@ -16,6 +16,14 @@ include "class_losses.pxi"
 include "real_losses.pxi"
 include "optim.pxi"
 include "gather.pxi"
+include "patches.pxi"
+include "conv.pxi"
+include "conv_weights.pxi"
+include "conv_backward.pxi"
+include "pooling.pxi"
+include "response_norm.pxi"
+include "batch_norm.pxi"
+include "dropout.pxi"
 include "peak.pxi"
 
 cdef Code kernels[64]
@@ -96,6 +104,32 @@ add(
 add(
     "gather_labels", plan_gather_labels,
     <task_t> gather_labels[float], <task_t> gather_labels[double])
+add("conv2d", plan_conv2d, <task_t> conv2d[float], <task_t> conv2d[double])
+add(
+    "conv2d_backward", plan_conv2d_backward,
+    <task_t> conv2d_backward[float], <task_t> conv2d_backward[double])
+add("max_pool2d", plan_pooling, <task_t> max_pool2d[float], <task_t> max_pool2d[double])
+add(
+    "max_pool2d_backward", plan_pooling,
+    <task_t> max_pool2d_backward[float], <task_t> max_pool2d_backward[double])
+add("avg_pool2d", plan_pooling, <task_t> avg_pool2d[float], <task_t> avg_pool2d[double])
+add(
+    "avg_pool2d_backward", plan_pooling,
+    <task_t> avg_pool2d_backward[float], <task_t> avg_pool2d_backward[double])
+add(
+    "local_response_norm", plan_norm,
+    <task_t> local_response_norm[float], <task_t> local_response_norm[double])
+add(
+    "local_response_norm_backward", plan_norm,
+    <task_t> local_response_norm_backward[float], <task_t> local_response_norm_backward[double])
+add("batch_norm", plan_batch_norm, <task_t> batch_norm[float], <task_t> batch_norm[double])
+add(
+    "batch_norm_eval", plan_batch_norm_eval,
+    <task_t> batch_norm_eval[float], <task_t> batch_norm_eval[double])
+add(
+    "batch_norm_backward", plan_batch_norm_backward,
+    <task_t> batch_norm_backward[float], <task_t> batch_norm_backward[double])
+add("dropout", plan_elementwise, <task_t> dropout[float], <task_t> dropout[double])
 table.kernels = kernels
 table.peak_rounds = peak_rounds
 table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

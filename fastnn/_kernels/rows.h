@@ -54,5 +54,14 @@ FN_ROW_REDUCTION(fn_wide_sum_32, float, double, FN_ONE(float), 0, FN_ITSELF, FN_
 FN_ROW_REDUCTION(fn_wide_sum_64, double, double, FN_ONE(double), 0, FN_ITSELF, FN_PLUS)
 FN_ROW_REDUCTION(fn_wide_squares_32, float, double, FN_ONE(float), 0, FN_WIDE_SQUARE, FN_PLUS)
 FN_ROW_REDUCTION(fn_wide_squares_64, double, double, FN_ONE(double), 0, FN_WIDE_SQUARE, FN_PLUS)
+/* Of squared deviations, and of x times y's deviations, from a mean. */
+#define FN_ONE_MEAN(T) const T *x, double mean
+#define FN_TWO_MEAN(T) const T *x, const T *y, double mean
+#define FN_DEVIATION(i) (((double)x[i] - mean) * ((double)x[i] - mean))
+#define FN_DEVIATED(i) ((double)x[i] * ((double)y[i] - mean))
+FN_ROW_REDUCTION(fn_wide_spread_32, float, double, FN_ONE_MEAN(float), 0, FN_DEVIATION, FN_PLUS)
+FN_ROW_REDUCTION(fn_wide_spread_64, double, double, FN_ONE_MEAN(double), 0, FN_DEVIATION, FN_PLUS)
+FN_ROW_REDUCTION(fn_wide_product_32, float, double, FN_TWO_MEAN(float), 0, FN_DEVIATED, FN_PLUS)
+FN_ROW_REDUCTION(fn_wide_product_64, double, double, FN_TWO_MEAN(double), 0, FN_DEVIATED, FN_PLUS)
 
 #endif

@@ -17,8 +17,12 @@ inout      updated in place
 =========  ============================================================================
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
-of dimensions, the same ones wherever it stands.  ``N+`` may not be 0, ``?`` makes an argument
-optional, ``>=`` bounds a scalar; no scalar may be NaN.
+of dimensions, the same ones wherever it stands.  A dimension may also be a number, or the name
+of a scalar.  ``N+`` may not be 0, ``?`` makes an argument optional, ``>=`` and ``<=`` bound
+a scalar; no scalar may be NaN.
+
+Two tables relate sizes to each other and to scalars: ``WINDOWS`` says how many places a sliding
+window has, which is a size of the output, and ``GROUPS`` how channels are divided.
 """
 
 from __future__ import annotations
@@ -33,6 +37,29 @@ _CLASS_LOSS = {
 }
 _ELEMENTWISE = {"x": "in ...", "out": "out ..."}
 _BY_ROWS = {"x": "in ... C+", "out": "out ... C"}
+_RESPONSE_NORM = {
+    "size": "int >=1",
+    "alpha": "float 1e-4",
+    "beta": "float 0.75",
+    "k": "float 1.0",
+}
+_POOLING = {
+    "kernel_h": "int >=1",
+    "kernel_w": "int >=1",
+    "stride_h": "int >=1",
+    "stride_w": "int >=1",
+    "padding_h": "int >=0 0",
+    "padding_w": "int >=0 0",
+}
+_CONVOLUTION = {
+    "stride_h": "int >=1 1",
+    "stride_w": "int >=1 1",
+    "padding_h": "int >=0 0",
+    "padding_w": "int >=0 0",
+    "dilation_h": "int >=1 1",
+    "dilation_w": "int >=1 1",
+    "groups": "int >=1 1",
+}
 
 ROWS: dict[str, dict[str, str]] = {
     "matmul": {"a": "matrix M K", "b": "matrix K N", "bias": "in? N", "out": "out M N"},
@@ -143,6 +170,126 @@ ROWS: dict[str, dict[str, str]] = {
         "out": "out n ...",
     },
     "gather_labels": {"y": "labels R", "indices": "labels n", "out": "outlabels n"},
+    "conv2d": {
+        "x": "in N C+ H+ W+",
+        "W": "in O+ D+ KH+ KW+",
+        "b": "in? O",
+        **_CONVOLUTION,
+        "out": "out N O P Q",
+    },
+    "conv2d_backward": {
+        "dout": "in N O P Q",
+        "x": "in N C+ H+ W+",
+        "W": "in O+ D+ KH+ KW+",
+        **_CONVOLUTION,
+        "dx": "out? N C H W",
+        "dW": "out? O D KH KW",
+        "db": "out? O",
+    },
+    "max_pool2d": {"x": "in N C+ H+ W+", **_POOLING, "out": "out N C P Q"},
+    "max_pool2d_backward": {
+        "dout": "in N C P Q",
+        "x": "in N C+ H+ W+",
+        **_POOLING,
+        "out": "out N C H W",
+    },
+    "avg_pool2d": {"x": "in N C+ H+ W+", **_POOLING, "out": "out N C P Q"},
+    "avg_pool2d_backward": {
+        "dout": "in N C+ P Q",
+        "height": "int >=1",
+        "width": "int >=1",
+        **_POOLING,
+        "out": "out N C height width",
+    },
+    "local_response_norm": {"x": "in N C ...", **_RESPONSE_NORM, "out": "out N C ..."},
+    "local_response_norm_backward": {
+        "dout": "in N C ...",
+        "x": "in N C ...",
+        **_RESPONSE_NORM,
+        "out": "out N C ...",
+    },
+    "batch_norm": {
+        "x": "in N+ C+ ...+",
+        "gamma": "in? C",
+        "beta": "in? C",
+        "running_mean": "inout? C",
+        "running_var": "inout? C",
+        "momentum": "float >=0 <=1 0.1",
+        "eps": "float >=0 1e-5",
+        "out": "out? N C ...",
+        "mean": "out? C",
+        "rstd": "out? C",
+    },
+    "batch_norm_eval": {
+        "x": "in N C+ ...",
+        "running_mean": "in C",
+        "running_var": "in C",
+        "gamma": "in? C",
+        "beta": "in? C",
+        "eps": "float >=0 1e-5",
+        "out": "out N C ...",
+    },
+    "batch_norm_backward": {
+        "dout": "in N+ C+ ...+",
+        "x": "in N C ...",
+        "mean": "in C",
+        "rstd": "in C",
+        "gamma": "in? C",
+        "training": "bool True",
+        "dx": "out? N C ...",
+        "dgamma": "out? C",
+        "dbeta": "out? C",
+    },
+    "dropout": {"x": "in ...", "p": "float >=0 <=1", "state": "labels 2", "out": "out ..."},
+}
+
+
+class Window(NamedTuple):
+    """``places`` = (size + 2 padding - dilation (kernel - 1) - 1) // stride + 1, at least 1.
+
+    All are names of sizes or scalars of the row.  Without a dilation the window belongs to a
+    pooling, where more padding than half a window would leave windows of nothing but zeros.
+    """
+
+    places: str
+    size: str
+    kernel: str
+    stride: str
+    padding: str
+    dilation: str | None = None
+
+
+class Groups(NamedTuple):
+    """``channels`` = groups * ``depth``, and groups divides the number of ``filters``."""
+
+    channels: str
+    depth: str
+    filters: str
+    groups: str
+
+
+_CONVOLUTION_WINDOWS = (
+    Window("P", "H", "KH", "stride_h", "padding_h", "dilation_h"),
+    Window("Q", "W", "KW", "stride_w", "padding_w", "dilation_w"),
+)
+_POOLING_WINDOWS = (
+    Window("P", "H", "kernel_h", "stride_h", "padding_h"),
+    Window("Q", "W", "kernel_w", "stride_w", "padding_w"),
+)
+WINDOWS: dict[str, tuple[Window, ...]] = {
+    "conv2d": _CONVOLUTION_WINDOWS,
+    "conv2d_backward": _CONVOLUTION_WINDOWS,
+    "max_pool2d": _POOLING_WINDOWS,
+    "max_pool2d_backward": _POOLING_WINDOWS,
+    "avg_pool2d": _POOLING_WINDOWS,
+    "avg_pool2d_backward": (
+        Window("P", "height", "kernel_h", "stride_h", "padding_h"),
+        Window("Q", "width", "kernel_w", "stride_w", "padding_w"),
+    ),
+}
+GROUPS = {
+    "conv2d": Groups("C", "D", "O", "groups"),
+    "conv2d_backward": Groups("C", "D", "O", "groups"),
 }
 
 # Kernels that read an element before they write its place: an output may be an input.
@@ -153,6 +300,17 @@ IN_PLACE = frozenset(ROWS) - {
     "sum_of_squares",
     "gather_rows",
     "gather_labels",
+    "conv2d",
+    "conv2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "batch_norm",
+    "batch_norm_eval",
+    "batch_norm_backward",
 }
 
 # An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.
@@ -176,6 +334,7 @@ class Argument(NamedTuple):
     not_empty: tuple[bool, ...]
     default: float | None
     minimum: float | None
+    maximum: float | None
 
     @property
     def is_required(self) -> bool:
@@ -197,8 +356,8 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
         role, *rest = spec.split()
         optional, role = role.endswith("?"), role.rstrip("?")
         if role in SCALARS:
-            bounds = [float(part[2:]) for part in rest if part.startswith(">=")]
-            defaults = [part for part in rest if not part.startswith(">=")]
+            bounds = {part[:2]: float(part[2:]) for part in rest if part[1:2] == "="}
+            defaults = [part for part in rest if part[1:2] != "="]
             arguments.append(
                 Argument(
                     name,
@@ -207,7 +366,8 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
                     dims=(),
                     not_empty=(),
                     default=_default(role, defaults[0]) if defaults else None,
-                    minimum=bounds[0] if bounds else None,
+                    minimum=bounds.get(">="),
+                    maximum=bounds.get("<="),
                 )
             )
             continue
@@ -220,10 +380,11 @@ def parse(row: dict[str, str]) -> tuple[Argument, ...]:
                 not_empty=tuple(dim.endswith("+") for dim in rest),
                 default=None,
                 minimum=None,
+                maximum=None,
             )
         )
     return tuple(arguments)
 
 
 def _default(role: str, text: str) -> float:
-    return text == "True" if role == "bool" else float(text)
+    return text == "True" if role == "bool" else int(text) if role == "int" else float(text)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from kernels.conv_cases import CONVOLUTIONS
 from kernels.harness import Arguments, Case, Magnitudes
+from kernels.layer_cases import LAYERS
 from kernels.update_cases import UPDATES
 
 
@@ -328,5 +330,7 @@ CASES: list[Case] = [
         _gather_magnitudes,
     ),
     Case("gather_labels", "gather_labels", _gather_labels, exact),
+    *CONVOLUTIONS,
+    *LAYERS,
 ]
 BY_LABEL = {case.label: case for case in CASES}

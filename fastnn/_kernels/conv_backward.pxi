@@ -1,0 +1,190 @@
+# conv2d_backward(dout, x, W, stride, padding, dilation, groups, dx, dW, db)
+#
+# Three phases: the filters are turned round for dx; dx and the partial sums of dW and db; what
+# these add up to.
+#
+# The gradient by the input is itself a convolution of dout, by filters whose channels are the
+# others' numbers and whose taps run backwards.  With a stride it is one convolution for
+# each remainder of a row and of a column by the stride: the places of x with this remainder
+# meet the same taps.
+
+# What the places of one remainder along one axis see of dout.
+cdef struct Axis:
+    Py_ssize_t first, places    # of the input: first, first + stride ...
+    Py_ssize_t tap, period      # taps tap, tap + period ... reach them
+    Py_ssize_t taps, dilation   # as a convolution of dout
+    Py_ssize_t before           # zeros before dout
+
+
+cdef Axis axis_of(
+    Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t padding,
+    Py_ssize_t dilation, Py_ssize_t remainder
+) noexcept nogil:
+    """Input i meets tap t at output (i + padding - t dilation) / stride, where that is whole."""
+    cdef Axis a
+    cdef Py_ssize_t divisor = dilation, rest = stride, q
+    while rest:
+        divisor, rest = rest, divisor % rest
+    a.period, a.dilation = stride // divisor, dilation // divisor
+    a.tap = 0
+    while a.tap < min(a.period, taps) and a.tap * dilation % stride != remainder:
+        a.tap += 1
+    a.taps = blocks(taps - a.tap, a.period) if a.tap < min(a.period, taps) else 0
+    q = max(blocks(padding - remainder, stride), 0)
+    a.first = q * stride + remainder - padding
+    a.places = blocks(size - a.first, stride) if a.first < size else 0
+    a.before = (a.tap * dilation - remainder) // stride + (a.taps - 1) * a.dilation - q
+    return a
+
+
+cdef Conv input_conv(Geometry *g, Axis *h, Axis *w) noexcept nogil:
+    """The convolution of one image of dout that gives dx for one remainder."""
+    cdef Conv v
+    v.C, v.H, v.W, v.O = g.O // g.groups, g.P, g.Q, g.C // g.groups
+    v.KH, v.KW, v.dilation_h, v.dilation_w = h.taps, w.taps, h.dilation, w.dilation
+    v.stride_h = v.stride_w = 1
+    v.top, v.left, v.P, v.Q = h.before, w.before, h.places, w.places
+    lay_out(&v)
+    return v
+
+
+cdef inline Axis rows_axis(Geometry *g, Py_ssize_t remainder) noexcept nogil:
+    return axis_of(g.H, g.KH, g.stride_h, g.padding_h, g.dilation_h, remainder)
+
+
+cdef inline Axis columns_axis(Geometry *g, Py_ssize_t remainder) noexcept nogil:
+    return axis_of(g.W, g.KW, g.stride_w, g.padding_w, g.dilation_w, remainder)
+
+
+cdef enum:
+    TURNED_CHANNELS = 16  # of the filters that one task turns round
+
+
+cdef void turn_filters(Geometry *g, const floating *W, floating *turned, Py_ssize_t task) noexcept nogil:
+    """turned[remainders][group][channel][filter][tap], taps backwards, for some channels."""
+    cdef Py_ssize_t O = g.O // g.groups, C = g.C // g.groups, size = g.KH * g.KW
+    cdef Py_ssize_t c_blocks = blocks(C, TURNED_CHANNELS), group = task // c_blocks
+    cdef Py_ssize_t c0 = task % c_blocks * TURNED_CHANNELS, c1 = min(c0 + TURNED_CHANNELS, C)
+    cdef Py_ssize_t rh, rw, o, c, i, j
+    cdef Axis h, w
+    cdef const floating *source
+    cdef floating *target
+    for rh in range(g.stride_h):
+        h = rows_axis(g, rh)
+        for rw in range(g.stride_w):
+            w = columns_axis(g, rw)
+            for o in range(O):
+                for c in range(c0, c1):
+                    source = W + ((group * O + o) * C + c) * size
+                    target = turned + ((group * C + c) * O + o) * h.taps * w.taps
+                    for i in range(h.taps):
+                        for j in range(w.taps):
+                            target[(h.taps - 1 - i) * w.taps + w.taps - 1 - j] = source[
+                                (h.tap + i * h.period) * g.KW + w.tap + j * w.period]
+            turned += g.groups * O * C * h.taps * w.taps
+
+
+# How dx is divided: without a stride as any convolution, else by images and groups alone.
+cdef struct InputDivision:
+    Py_ssize_t tasks, scratch
+
+
+cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept nogil:
+    cdef InputDivision whole
+    cdef Division d
+    cdef Conv v
+    cdef Axis h, w
+    cdef Py_ssize_t rh, rw
+    whole.scratch = 0
+    for rh in range(g.stride_h):
+        h = rows_axis(g, rh)
+        for rw in range(g.stride_w):
+            w = columns_axis(g, rw)
+            v = input_conv(g, &h, &w)
+            divide_conv(&v, &d, g.N, g.groups, threads, itemsize)
+            whole.scratch = max(whole.scratch, workspace(&v, &d, itemsize, NULL).bytes)
+    whole.tasks = d.tasks if g.stride_h * g.stride_w == 1 else g.N * g.groups
+    return whole
+
+
+cdef void input_gradient(
+    Geometry *g, int threads, const floating *dout, const floating *turned, floating *dx,
+    Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    cdef Py_ssize_t rh, rw, u0, part, images = g.N * g.groups
+    cdef bint whole = g.stride_h * g.stride_w == 1
+    cdef Division d
+    cdef Target t
+    cdef Conv v
+    cdef Axis h, w
+    cdef Workspace memory
+    t.plane, t.row, t.column = g.H * g.W, g.stride_h * g.W, g.stride_w
+    for rh in range(g.stride_h):
+        h = rows_axis(g, rh)
+        for rw in range(g.stride_w):
+            w = columns_axis(g, rw)
+            v = input_conv(g, &h, &w)
+            divide_conv(&v, &d, g.N, g.groups, threads, sizeof(floating))
+            if whole:
+                convolve(
+                    &v, &d, &t, g.N, g.groups, task, dout, turned, <floating *> NULL, dx, scratch)
+                return
+            memory = workspace(&v, &d, sizeof(floating), scratch)
+            for part in range(d.row_blocks if v.Q > 0 else 0):
+                u0 = part * d.rows
+                convolve_block(
+                    &v, &d, &t, &memory, dout + task * v.C * v.H * v.W,
+                    turned + task % g.groups * v.O * v.K, <floating *> NULL,
+                    dx + task * v.O * t.plane + h.first * g.W + w.first,
+                    u0, min(d.rows, v.P - u0))
+            turned += g.groups * v.O * v.K
+
+
+# --- the call -------------------------------------------------------------------------
+
+
+cdef void plan_conv2d_backward(Call *c) noexcept nogil:
+    cdef Geometry g = read_geometry(c, True)
+    cdef InputDivision dx
+    cdef WeightDivision dW = divide_weights(&g, c.itemsize)
+    c.phases = 3
+    c.tasks[0] = c.tasks[1] = c.tasks[2] = 0
+    if c.array[3] != NULL:
+        dx = divide_input(&g, c.threads, c.itemsize)
+        c.tasks[0] = g.groups * blocks(g.C // g.groups, TURNED_CHANNELS)
+        c.tasks[1] = dx.tasks
+        c.scratch = dx.scratch
+        c.shared = round_up(g.O * (g.C // g.groups) * g.KH * g.KW * c.itemsize, 64)
+    if c.array[4] != NULL or c.array[5] != NULL:
+        c.tasks[1] += dW.tasks
+        c.tasks[2] = dW.sum_tasks
+        c.scratch = max(c.scratch, dW.scratch)
+        c.shared += dW.shared
+
+
+cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
+    cdef Geometry g = read_geometry(c, True)
+    cdef const floating *dout = <const floating *> c.array[0]
+    cdef const floating *x = <const floating *> c.array[1]
+    cdef const floating *W = <const floating *> c.array[2]
+    cdef floating *dx = <floating *> c.array[3]
+    cdef floating *dW = <floating *> c.array[4]
+    cdef floating *db = <floating *> c.array[5]
+    cdef char *shared = <char *> c.memory
+    cdef WeightDivision d
+    cdef Py_ssize_t others = 0
+    if phase == 0:
+        turn_filters(&g, W, <floating *> shared, task)
+        return
+    if dx != NULL:
+        shared += round_up(g.O * (g.C // g.groups) * g.KH * g.KW * sizeof(floating), 64)
+    if dW != NULL or db != NULL:
+        d = divide_weights(&g, sizeof(floating))
+        others = d.tasks
+    if phase == 2:
+        add_weights(&g, &d, task, shared, dW, db)
+    elif task < others:
+        weight_gradient(&g, &d, task, dout, x, dW != NULL, db != NULL, shared, scratch)
+    else:
+        input_gradient(
+            &g, c.threads, dout, <const floating *> c.memory, dx, task - others, scratch)

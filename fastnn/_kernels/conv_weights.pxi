@@ -1,0 +1,277 @@
+# The gradient of a convolution by its filters and bias: few results, long sums.
+#
+# The sum over images and places is cut into chunks of images, blocks of rows within them, and
+# the chunks' partial sums are added in order: all by sizes alone.  A tile holds either taps by
+# filters, with dout turned so that filters fill the lanes, or, where filters or taps are few,
+# filters by taps with places in the lanes, for which nothing is turned.
+
+cdef extern from "gemm_types.h" nogil:
+    const int FN_PLACES_ROWS, FN_PLACES_TAPS
+    void fn_taps_tile_32(
+        int taps, int vectors, Py_ssize_t P, Py_ssize_t Q, const float *image, Py_ssize_t step,
+        const Py_ssize_t *offset, const float *d, float *c, Py_ssize_t c_row, int add)
+    void fn_taps_tile_64(
+        int taps, int vectors, Py_ssize_t P, Py_ssize_t Q, const double *image, Py_ssize_t step,
+        const Py_ssize_t *offset, const double *d, double *c, Py_ssize_t c_row, int add)
+    void fn_places_tile_32(
+        int rows, int taps, Py_ssize_t images, Py_ssize_t P, Py_ssize_t Q, const float *image,
+        Py_ssize_t next_image, Py_ssize_t step, const Py_ssize_t *offset, const float *d,
+        Py_ssize_t next_d, Py_ssize_t d_row, float *c, Py_ssize_t c_row, int add)
+    void fn_places_tile_64(
+        int rows, int taps, Py_ssize_t images, Py_ssize_t P, Py_ssize_t Q, const double *image,
+        Py_ssize_t next_image, Py_ssize_t step, const Py_ssize_t *offset, const double *d,
+        Py_ssize_t next_d, Py_ssize_t d_row, double *c, Py_ssize_t c_row, int add)
+
+cdef enum:
+    WEIGHT_TASKS = 16        # wanted: enough for the threads of a small machine
+    PARTIAL_SUMS = 262144    # elements of all chunks' partial sums together, unless one has more
+    PLACES = 256             # in one block of rows: a panel of dout stays in the first cache
+    TURNING_COST = 12        # of a vector of dout, in vectors of multiply-adds
+    IMAGES_BYTES = 131072    # of the images that places-in-lanes tiles walk at once
+
+cdef struct WeightDivision:
+    bint by_places
+    Py_ssize_t filters, channels, taps, K  # of one group
+    Py_ssize_t row           # elements of a row of partial sums: (K, filters) or (filters, K)
+    Py_ssize_t images        # of one chunk,
+    Py_ssize_t batch         # of which so many at once
+    Py_ssize_t rows          # of results in one block
+    Py_ssize_t chunks, filter_blocks, channel_blocks
+    Py_ssize_t filters_a_task, channels_a_task
+    Py_ssize_t tasks, sum_tasks, scratch, shared
+
+
+cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
+    """Elements of one chunk's and group's sums."""
+    return (d.filters if d.by_places else d.K) * d.row
+
+
+cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexcept nogil:
+    cdef Conv v = forward_conv(g)
+    v.C, v.O = channels, d.filters
+    lay_out(&v)
+    return v
+
+
+cdef WeightDivision divide_weights(Geometry *g, int itemsize) noexcept nogil:
+    cdef WeightDivision d
+    cdef Conv v
+    cdef Py_ssize_t lanes = lanes_of(itemsize), width = 2 * lanes, panels, vectors, places
+    d.filters, d.channels, d.taps = g.O // g.groups, g.C // g.groups, g.KH * g.KW
+    d.K = d.channels * d.taps
+    panels, vectors, places = blocks(d.filters, width), blocks(d.filters, lanes), g.P * g.Q
+    d.by_places = (
+        (FN_PARTIAL_IS_FAST or g.Q % lanes == 0)
+        and d.filters * d.K * g.P * blocks(g.Q, lanes)
+        < d.K * vectors * places + TURNING_COST * d.filters * places // lanes)
+    d.row = d.K if d.by_places else panels * width
+    d.chunks = max(min(PARTIAL_SUMS // max(g.groups * partial_size(&d), 1), WEIGHT_TASKS), 1)
+    d.images = max(blocks(g.N, d.chunks), 1)
+    d.chunks = max(blocks(g.N, d.images), 1)
+    d.filter_blocks = 1
+    if not d.by_places:
+        d.filter_blocks = min(panels, blocks(WEIGHT_TASKS, d.chunks * g.groups))
+    d.filters_a_task = blocks(panels, d.filter_blocks) * width
+    d.filter_blocks = blocks(d.filters, d.filters_a_task)
+    d.channel_blocks = min(
+        blocks(d.channels, 8), blocks(WEIGHT_TASKS, d.chunks * g.groups * d.filter_blocks))
+    d.channels_a_task = blocks(d.channels, d.channel_blocks)
+    d.channel_blocks = blocks(d.channels, d.channels_a_task)
+    v = weight_conv(g, &d, d.channels_a_task)
+    d.rows, d.batch = max(min(PLACES // g.Q, g.P), 1), 1
+    if d.by_places:
+        d.rows = g.P
+        while d.rows > 1 and image_size(&v, d.rows, itemsize) * itemsize > IMAGES_BYTES:
+            d.rows = blocks(d.rows, 2)
+        if d.rows == g.P:
+            d.batch = IMAGES_BYTES // (image_size(&v, d.rows, itemsize) * itemsize)
+            d.batch = max(min(d.batch, d.images), 1)
+    d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
+    d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
+    d.shared = round_up(d.chunks * g.O * sizeof(double), 64)
+    d.shared += d.chunks * g.groups * partial_size(&d) * itemsize
+    d.scratch = round_up(v.K * sizeof(Py_ssize_t), 64)
+    d.scratch += d.batch * round_up(image_size(&v, d.rows, itemsize) * itemsize, 64)
+    d.scratch += d.rows * g.Q * width * itemsize
+    return d
+
+
+cdef void weight_gradient(
+    Geometry *g, WeightDivision *d, Py_ssize_t task, const floating *dout, const floating *x,
+    bint with_dW, bint with_db, void *shared, floating *scratch
+) noexcept nogil:
+    """One task: the sums over one chunk of images, for some filters and channels of a group."""
+    cdef Py_ssize_t c_block = task % d.channel_blocks, rest = task // d.channel_blocks
+    cdef Py_ssize_t f0 = rest % d.filter_blocks * d.filters_a_task
+    cdef Py_ssize_t group = rest // d.filter_blocks % g.groups
+    cdef Py_ssize_t chunk = rest // d.filter_blocks // g.groups
+    cdef Py_ssize_t f1 = min(f0 + d.filters_a_task, d.filters)
+    cdef Py_ssize_t c0 = c_block * d.channels_a_task
+    cdef Py_ssize_t c1 = min(c0 + d.channels_a_task, d.channels)
+    cdef Py_ssize_t n = chunk * d.images, end = min(n + d.images, g.N), first, f
+    cdef double *bias = <double *> shared + chunk * g.O + group * d.filters
+    cdef floating *partial = <floating *> (
+        <char *> shared + round_up(d.chunks * g.O * sizeof(double), 64))
+    cdef Conv v = weight_conv(g, d, c1 - c0)
+    partial += (chunk * g.groups + group) * partial_size(d)
+    dout += group * d.filters * g.P * g.Q
+    x += (group * d.channels + c0) * g.H * g.W
+    if with_db and c_block == 0:
+        for f in range(f0, f1):
+            bias[f] = 0
+            for first in range(n, end):
+                bias[f] += wide_sum(dout + (first * g.O + f) * g.P * g.Q, g.P * g.Q)
+    if not with_dW:
+        return
+    if n >= end:
+        for f in range(partial_size(d)):
+            partial[f] = 0
+    first = n
+    while n < end:
+        if d.by_places:
+            add_places(
+                g, d, &v, n, min(d.batch, end - n), dout, x, partial + c0 * d.taps, n > first,
+                scratch)
+        else:
+            add_taps(
+                g, d, &v, dout + (n * g.O + f0) * g.P * g.Q, f1 - f0, x + n * g.C * g.H * g.W,
+                partial + c0 * d.taps * d.row + f0, n > first, scratch)
+        n += d.batch
+
+
+cdef void add_taps(
+    Geometry *g, WeightDivision *d, Conv *v, const floating *dout, Py_ssize_t filters,
+    const floating *x, floating *partial, bint add, floating *scratch
+) noexcept nogil:
+    """Add one image's part to partial (K, row), for some filters and the channels of v."""
+    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, u0 = 0, n, f, k, plane
+    cdef Py_ssize_t strip = blocks(v.K, blocks(v.K, FN_TILE_ROWS)), places = g.P * g.Q
+    cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
+    cdef floating *image = <floating *> (
+        <char *> scratch + round_up(v.K * sizeof(Py_ssize_t), 64))
+    cdef floating *panel
+    cdef int taps, vectors
+    while u0 < g.P:
+        n = min(d.rows, g.P - u0)
+        plane = plane_of(v, n, sizeof(floating))
+        panel = image + image_size(v, n, sizeof(floating))
+        find_offsets(v, plane, offset)
+        copy_image(v, x, u0, n, plane, image)
+        f = 0
+        while f < filters:
+            vectors = 2 if filters - f > lanes else 1
+            turn_panel(
+                dout + f * places + u0 * g.Q, places, min(width, filters - f), n * g.Q, panel)
+            k = 0
+            while k < v.K:
+                taps = <int> min(strip, v.K - k)
+                if floating is float:
+                    fn_taps_tile_32(
+                        taps, vectors, n, g.Q, image, v.stride_h * v.row, offset + k, panel,
+                        partial + k * d.row + f, d.row, add or u0 > 0)
+                else:
+                    fn_taps_tile_64(
+                        taps, vectors, n, g.Q, image, v.stride_h * v.row, offset + k, panel,
+                        partial + k * d.row + f, d.row, add or u0 > 0)
+                k += strip
+            f += width
+        u0 += n
+
+
+cdef void turn_panel(
+    const floating *dout, Py_ssize_t row, Py_ssize_t filters, Py_ssize_t places, floating *panel
+) noexcept nogil:
+    """panel[place][filter], whole vectors of filters: zeros fill the last."""
+    cdef Py_ssize_t width = 2 * lanes_of(sizeof(floating)), place, f
+    if floating is float:
+        fn_transpose_32(dout, row, filters, places, panel, width)
+    else:
+        fn_transpose_64(dout, row, filters, places, panel, width)
+    if filters < width:
+        for place in range(places):
+            for f in range(filters, width):
+                panel[place * width + f] = 0
+
+
+cdef void add_places(
+    Geometry *g, WeightDivision *d, Conv *v, Py_ssize_t n0, Py_ssize_t images,
+    const floating *dout, const floating *x, floating *partial, bint add, floating *scratch
+) noexcept nogil:
+    """Add the part of some images to partial (filters, row), for the channels of v."""
+    cdef Py_ssize_t u0 = 0, n, i, k, f, plane, size, places = g.P * g.Q
+    cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
+    cdef floating *image = <floating *> (
+        <char *> scratch + round_up(v.K * sizeof(Py_ssize_t), 64))
+    cdef const floating *slope
+    cdef int rows, taps
+    while u0 < g.P:
+        n = min(d.rows, g.P - u0)
+        plane, size = plane_of(v, n, sizeof(floating)), image_size(v, n, sizeof(floating))
+        find_offsets(v, plane, offset)
+        for i in range(images):
+            copy_image(v, x + (n0 + i) * g.C * g.H * g.W, u0, n, plane, image + i * size)
+        k = 0
+        while k < v.K:
+            taps = <int> min(<Py_ssize_t> FN_PLACES_TAPS, v.K - k)
+            f = 0
+            while f < d.filters:
+                rows = <int> min(<Py_ssize_t> FN_PLACES_ROWS, d.filters - f)
+                slope = dout + (n0 * g.O + f) * places + u0 * g.Q
+                if floating is float:
+                    fn_places_tile_32(
+                        rows, taps, images, n, g.Q, image, size, v.stride_h * v.row, offset + k,
+                        slope, g.O * places, places, partial + f * d.row + k, d.row,
+                        add or u0 > 0)
+                else:
+                    fn_places_tile_64(
+                        rows, taps, images, n, g.Q, image, size, v.stride_h * v.row, offset + k,
+                        slope, g.O * places, places, partial + f * d.row + k, d.row,
+                        add or u0 > 0)
+                f += rows
+            k += taps
+        u0 += n
+
+
+cdef enum:
+    SUMMED_TAPS = 64  # of all filters of a group, in one task
+
+
+cdef void add_weights(
+    Geometry *g, WeightDivision *d, Py_ssize_t task, void *shared, floating *dW, floating *db
+) noexcept nogil:
+    """Add up the chunks, in order, for some taps of a group; the first task adds the bias."""
+    cdef Py_ssize_t tap_blocks = blocks(d.K, SUMMED_TAPS), group = task // tap_blocks
+    cdef Py_ssize_t k0 = task % tap_blocks * SUMMED_TAPS, k1 = min(k0 + SUMMED_TAPS, d.K)
+    cdef Py_ssize_t next_chunk = g.groups * partial_size(d), chunk, i, k, o
+    cdef const double *bias = <const double *> shared
+    cdef floating *partial = <floating *> (
+        <char *> shared + round_up(d.chunks * g.O * sizeof(double), 64))
+    cdef floating *part
+    cdef double total
+    if db != NULL and task == 0:
+        for o in range(g.O):
+            total = 0
+            for chunk in range(d.chunks):
+                total += bias[chunk * g.O + o]
+            db[o] = <floating> total
+    if dW == NULL:
+        return
+    partial += group * partial_size(d)
+    dW += group * d.filters * d.K
+    if d.by_places:
+        for o in range(d.filters):
+            for k in range(k0, k1):
+                dW[o * d.K + k] = partial[o * d.row + k]
+            for chunk in range(1, d.chunks):
+                part = partial + chunk * next_chunk + o * d.row
+                for k in range(k0, k1):
+                    dW[o * d.K + k] += part[k]
+        return
+    for chunk in range(1, d.chunks):
+        part = partial + chunk * next_chunk
+        for i in range(k0 * d.row, k1 * d.row):
+            partial[i] += part[i]
+    if floating is float:
+        fn_transpose_32(partial + k0 * d.row, d.row, k1 - k0, d.filters, dW + k0, d.K)
+    else:
+        fn_transpose_64(partial + k0 * d.row, d.row, k1 - k0, d.filters, dW + k0, d.K)
