@@ -1,4 +1,4 @@
-"""Module: what every layer and model is; Parameter: what it learns."""
+"""Module: what every layer and model is; Parameter: what it learns; Buffer: what it keeps."""
 
 from __future__ import annotations
 
@@ -35,11 +35,30 @@ class Parameter(Tensor):
         self.decay = decay
 
 
+class Buffer(Tensor):
+    """A Tensor that a Module keeps but does not learn, such as running statistics.
+
+    A Module finds it as it finds Parameters; it is saved and loaded with them.  A layer
+    changes it in place, by its ``data``.
+
+    Args:
+        data: initial values, copied.
+
+    Raises:
+        TypeError: data is not real numbers.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+
+
 class Module:
     """A part of a net with parameters of its own.
 
-    A subclass sets Parameters and Modules as attributes, alone or in lists, tuples and
-    dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
+    A subclass sets Parameters, Buffers and Modules as attributes, alone or in lists, tuples
+    and dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
     constructor has required arguments returns them from ``config()``.
     """
 
@@ -73,20 +92,32 @@ class Module:
     # --- what it is made of ---------------------------------------------------------
 
     def members(self) -> Iterator[tuple[str, Any]]:
-        """The attributes, among them Parameters and Modules, in order."""
+        """The attributes, among them Parameters, Buffers and Modules, in order."""
         yield from vars(self).items()
+
+    def named_tensors(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Every Parameter and every Buffer once, with its dotted name."""
+        seen: set[int] = set()
+        for name, member in _members(self):
+            if isinstance(member, (Parameter, Buffer)) and id(member) not in seen:
+                seen.add(id(member))
+                yield name, member
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter once, with its dotted name such as ``"0.weight"``."""
-        seen: set[int] = set()
-        for name, member in _members(self):
-            if isinstance(member, Parameter) and id(member) not in seen:
-                seen.add(id(member))
-                yield name, member
+        return ((n, each) for n, each in self.named_tensors() if isinstance(each, Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter once, in the order of :meth:`named_parameters`."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every Buffer once, with its dotted name such as ``"1.running_mean"``."""
+        return ((n, each) for n, each in self.named_tensors() if isinstance(each, Buffer))
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Every Buffer once, in the order of :meth:`named_buffers`."""
+        return (buffer for _, buffer in self.named_buffers())
 
     def modules(self) -> Iterator[Module]:
         """This module and every module inside it, each once."""
@@ -104,7 +135,7 @@ class Module:
         return np.dtype(np.float32) if first is None else first.dtype
 
     def astype(self: Self, dtype: npt.DTypeLike) -> Self:
-        """Convert all parameters in place, drop their gradients, and return self.
+        """Convert all parameters and floating buffers, drop gradients, and return self.
 
         Optimizers must be made afterwards: their state has the former dtype.
 
@@ -114,9 +145,10 @@ class Module:
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
             raise TypeError(f"dtype wants a floating dtype, got {wanted}")
-        for parameter in self.parameters():
-            parameter._node.data = parameter.data.astype(wanted)
-            parameter.grad = None
+        for _, tensor in self.named_tensors():
+            if tensor.dtype.kind == "f":
+                tensor._node.data = tensor.data.astype(wanted)
+                tensor.grad = None
         return self
 
     # --- modes and gradients --------------------------------------------------------
@@ -157,7 +189,7 @@ class Module:
 
     @classmethod
     def _parameter_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters by name, told without making them.
+        """Shapes of the parameters and buffers by name, told without making them.
 
         Only asked of a class that defines it itself.
         """
@@ -169,26 +201,30 @@ class Module:
         return cls(**config)
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all parameters by name."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        """Copies of all parameters and buffers by name."""
+        return {name: each.data.copy() for name, each in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Copy values into the parameters, all of them or, after an error, none.
+        """Copy values into the parameters and buffers, all of them or, after an error, none.
 
         Raises:
-            TypeError: state is no mapping, or a value of it is no array of real numbers.
+            TypeError: state is no mapping, a value of it is no array of real numbers, or one
+                for a buffer of integers is none of integers.
             ValueError: names are missing or unexpected, or shapes differ.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must map names to arrays, got {type(state).__name__}")
         arrays = {name: real_array(value, str(name)) for name, value in state.items()}
-        parameters = dict(self.named_parameters())
+        tensors = dict(self.named_tensors())
         check_shapes(
-            {name: parameter.shape for name, parameter in parameters.items()},
+            {name: tensor.shape for name, tensor in tensors.items()},
             {name: array.shape for name, array in arrays.items()},
         )
-        for name, parameter in parameters.items():
-            parameter.data = arrays[name]
+        for name, tensor in tensors.items():
+            if not np.can_cast(arrays[name].dtype, tensor.dtype, "same_kind"):
+                raise TypeError(f"{name} wants {tensor.dtype}, got {arrays[name].dtype}")
+        for name, tensor in tensors.items():
+            tensor.data = arrays[name]
 
     # --- using a trained model ------------------------------------------------------
 
@@ -308,7 +344,7 @@ def check_shapes(
 
 
 def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Parameters and Modules inside a Module or container, depth first, with names."""
+    """Parameters, Buffers and Modules inside a Module or container, depth first, with names."""
     items: Iterable[tuple[str, Any]]
     if isinstance(owner, Module):
         items = owner.members()
@@ -317,7 +353,7 @@ def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     else:
         items = ((str(i), value) for i, value in enumerate(owner))
     for name, value in items:
-        if isinstance(value, Parameter):
+        if isinstance(value, (Parameter, Buffer)):
             yield prefix + name, value
         elif isinstance(value, Module):
             yield prefix + name, value
