@@ -40,7 +40,8 @@ def _fans(shape: Shape) -> tuple[int, int]:
 
 def _normal(shape: Shape, deviation: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     draws = np.random.default_rng(seed).standard_normal(shape)
-    return (draws * deviation).astype(dtype)
+    draws *= deviation
+    return draws.astype(dtype, copy=False)
 
 
 def _uniform(shape: Shape, limit: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

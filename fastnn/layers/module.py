@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -119,14 +119,18 @@ class Module:
         """Every Buffer once, in the order of :meth:`named_buffers`."""
         return (buffer for _, buffer in self.named_buffers())
 
-    def modules(self) -> Iterator[Module]:
-        """This module and every module inside it, each once."""
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, as ``""``, and every module inside it, each once, with dotted names."""
         seen = {id(self)}
-        yield self
-        for _, member in _members(self):
+        yield "", self
+        for name, member in _members(self):
             if isinstance(member, Module) and id(member) not in seen:
                 seen.add(id(member))
-                yield member
+                yield name, member
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every module inside it, each once."""
+        return (module for _, module in self.named_modules())
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -283,22 +287,25 @@ class Module:
         probabilities: npt.NDArray[Any] = k.softmax(scores)
         return probabilities
 
-    def summary(self) -> str:
-        """A table of the parameters, with the total of their numbers and bytes."""
-        rows = [("parameter", "shape", "number")]
-        for name, parameter in self.named_parameters():
-            shape = " x ".join(str(length) for length in parameter.shape)
-            rows.append((name, shape, f"{parameter.size:,}"))
-        sizes = [(p.size, p.data.nbytes) for p in self.parameters()]
-        total = f"{sum(size for size, _ in sizes):,}"
-        rows.append(("total", str(self.dtype), total))
-        wide = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [
-            f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {number:>{wide[2]}}"
-            for name, shape, number in rows
-        ]
-        lines.append(f"{sum(nbytes for _, nbytes in sizes) / 1e6:.3f} MB")
-        return "\n".join(lines)
+    def summary(self, input_shape: Sequence[int] | None = None) -> str:
+        """A table of the parameters, or of the layers for samples of a shape.
+
+        Without ``input_shape``: each parameter's shape and number, and the bytes of all.
+
+        Args:
+            input_shape: the shape of one sample, such as (3, 224, 224).  Then a sample of
+                zeros goes through the model, and the table tells each layer's output, its
+                parameters and its multiply-adds for one sample (of the layers that have
+                ``multiply_adds``: convolutions and linear ones).
+
+        Raises:
+            TypeError, ValueError: input_shape is no shape of sizes, or does not fit the model.
+        """
+        from fastnn.layers import summary  # which imports this module
+
+        if input_shape is None:
+            return summary.of_parameters(self)
+        return summary.of_layers(self, input_shape)
 
 
 @contextmanager
