@@ -18,7 +18,7 @@ from fastnn.cli.settings import (
     MODEL,
     SCHEDULE,
     VALIDATION,
-    hidden_widths,
+    check_model,
 )
 
 
@@ -102,6 +102,7 @@ def _add_train(commands: _Commands) -> None:
         "examples:\n"
         "  fastnn train\n"
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --epochs 5\n"
+        "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --model lenet\n"
         "  fastnn train --model linear --loss hinge --optimizer sgd --lr 0.01\n"
         "  fastnn train --resume runs/digits-1\n\n"
         "The run folder holds model.safetensors, checkpoint.safetensors (to resume\n"
@@ -113,7 +114,9 @@ def _add_train(commands: _Commands) -> None:
     what.add_argument(
         "--model",
         type=_model,
-        help=f"linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers (default: {MODEL})",
+        help="linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers; for images, the "
+        "convolutional nets lenet (from 12x12 pixels), cifar_convnet (from 4x4) and alexnet "
+        f"(from 63x63, made for 224x224) (default: {MODEL})",
     )
     what.add_argument(
         "--loss",
@@ -334,7 +337,7 @@ def _data(text: str) -> str:
 
 
 def _model(text: str) -> str:
-    return _accepted(text, hidden_widths)
+    return _accepted(text, check_model)
 
 
 def _schedule(text: str) -> str:

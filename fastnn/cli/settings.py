@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 MODEL = "mlp:256,128"
+IMAGE_MODELS = ("lenet", "cifar_convnet", "alexnet")
 SCHEDULE = "cosine"
 VALIDATION = 0.1
 EPOCHS, DIGITS_EPOCHS = 10, 30
@@ -97,10 +98,16 @@ class Settings:
                 if type(value) is not type(usual) and not number:
                     raise ValueError(f"{field.name} is {value!r}")
             parse_spec(settings.data)
-            hidden_widths(settings.model)
+            check_model(settings.model)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None
         return settings
+
+
+def check_model(model: str) -> None:
+    """Raise ValueError for text that names no model."""
+    if model not in IMAGE_MODELS:
+        hidden_widths(model)
 
 
 def hidden_widths(model: str) -> tuple[int, ...]:
@@ -116,5 +123,6 @@ def hidden_widths(model: str) -> tuple[int, ...]:
     except ValueError:
         hidden = (0,)
     if kind != "mlp" or min(hidden) < 1 or max(hidden) > _WIDEST:
-        raise ValueError(f"{model!r} is not linear or mlp:WIDTH,WIDTH,...")
+        known = ", ".join(("linear", *IMAGE_MODELS))
+        raise ValueError(f"{model!r} is not {known} or mlp:WIDTH,WIDTH,...")
     return hidden

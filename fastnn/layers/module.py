@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
@@ -232,12 +233,13 @@ class Module:
 
     # --- using a trained model ------------------------------------------------------
 
-    def scores(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def scores(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The outputs for all rows of X, computed in batches, in evaluation mode.
 
         Args:
             X: (N, ...) finite numbers, cast to the model's dtype.
-            batch_size: rows at a time, which bounds the memory needed.
+            batch_size: rows at a time, which bounds the memory needed; None: 1024, and fewer
+                of rows with more than 4096 numbers.
 
         Raises:
             TypeError: X does not hold real numbers, or hides some under a mask.
@@ -247,6 +249,8 @@ class Module:
         X = real_array(X, "X")
         if X.ndim == 0 or len(X) == 0:
             raise ValueError(f"X wants at least one row, got shape {X.shape}")
+        if batch_size is None:
+            batch_size = rows_at_once(X.shape[1:])
         batch_size = whole("batch_size", batch_size, 1)
         dtype = self.dtype
         finite(X, "X", dtype)
@@ -257,7 +261,7 @@ class Module:
             ]
         return np.concatenate(batches)
 
-    def predict(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def predict(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The class of each row: the index of its largest score, int64 (N,).
 
         A model with a single output column predicts a value: (N,) in its dtype.
@@ -270,7 +274,7 @@ class Module:
         classes: npt.NDArray[Any] = np.argmax(scores, axis=-1)
         return classes.astype(np.int64, copy=False)
 
-    def predict_proba(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def predict_proba(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The probability of each class: softmax of the scores, (N, C).
 
         Args: see :meth:`scores`.
@@ -306,6 +310,11 @@ class Module:
         if input_shape is None:
             return summary.of_parameters(self)
         return summary.of_layers(self, input_shape)
+
+
+def rows_at_once(row_shape: tuple[int, ...]) -> int:
+    """How many rows of this shape to evaluate together: 1024, or 2**22 numbers if that is less."""
+    return max(1, min(1024, 2**22 // max(math.prod(row_shape), 1)))
 
 
 @contextmanager
