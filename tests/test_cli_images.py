@@ -13,7 +13,13 @@ import fastnn
 from fastnn import data
 from fastnn.cli import main
 from fastnn.cli.parser import make_parser
-from fastnn.cli.settings import IMAGE_MODELS, check_model
+from fastnn.cli.settings import (
+    IMAGE_LEARNING_RATES,
+    IMAGE_MODELS,
+    LEARNING_RATES,
+    Settings,
+    check_model,
+)
 from fastnn.train import Trainer
 
 NAMES = np.array(["left", "middle", "right"])
@@ -135,6 +141,14 @@ def test_every_model_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         make_parser().parse_args(["train", "--help"])
     out = capsys.readouterr().out
     assert all(name in out for name in IMAGE_MODELS)
+
+
+def test_learning_rates_are_the_models() -> None:
+    for name, rates in {"lenet": IMAGE_LEARNING_RATES, "mlp:9": LEARNING_RATES}.items():
+        for optimizer, rate in rates.items():
+            assert Settings.complete({"model": name, "optimizer": optimizer}).lr == rate
+    assert IMAGE_LEARNING_RATES["adam"] != LEARNING_RATES["adam"]
+    assert Settings.complete({"model": "lenet", "lr": 0.5}).lr == 0.5
 
 
 def test_a_dataset_as_images() -> None:

@@ -38,18 +38,24 @@ WINDOWS = {
 
 def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Numbers of which no two are close: a maximum has a derivative."""
-    return rng.permutation(np.prod(shape)).reshape(shape) * 0.1
+    return (rng.permutation(np.prod(shape)).reshape(shape) - np.prod(shape) / 2) * 0.1
 
 
 def slope(f, *, by: int):
-    """The gradient of the sum of f(...)**2 / 2 by one argument: a function of Tensors."""
+    """The gradient of the sum of f(...)**2 / 2 by one argument: a function of Tensors.
+
+    As a value it must be what backward() gives, which may come from a kernel.
+    """
 
     def gradient(*args):
         tensors = [t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in args]
         y = f(*tensors)
         root = (y * y).sum() * 0.5
-        one = Tensor(np.ones(()), requires_grad=False)
-        return gradients_of(root._node, one, [tensors[by]._node], create_graph=True)[0]
+        nodes = [tensors[by]._node]
+        (found,) = gradients_of(root._node, Tensor(1.0), nodes, create_graph=True)
+        (wanted,) = gradients_of(root._node, np.ones(()), nodes)
+        np.testing.assert_allclose(found.data, wanted, rtol=1e-10, atol=1e-12)
+        return found
 
     return gradient
 

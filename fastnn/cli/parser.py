@@ -14,6 +14,7 @@ from fastnn.cli.settings import (
     DIGITS_BATCH_SIZE,
     DIGITS_EPOCHS,
     EPOCHS,
+    IMAGE_LEARNING_RATES,
     LEARNING_RATES,
     MODEL,
     SCHEDULE,
@@ -138,7 +139,14 @@ def _add_train(commands: _Commands) -> None:
         help=f"{', '.join(LEARNING_RATES)} (default: adam)",
     )
     rates = ", ".join(f"{name} {lr:g}" for name, lr in LEARNING_RATES.items())
-    how.add_argument("--lr", type=_positive, help=f"the learning rate (default: {rates})")
+    for_images = ", ".join(
+        f"{name} {lr:g}" for name, lr in IMAGE_LEARNING_RATES.items() if lr != LEARNING_RATES[name]
+    )
+    how.add_argument(
+        "--lr",
+        type=_positive,
+        help=f"the learning rate (default: {rates}; for convolutional nets {for_images})",
+    )
     how.add_argument(
         "--schedule",
         type=_schedule,

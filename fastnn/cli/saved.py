@@ -84,7 +84,7 @@ class SavedModel:
         if x.size == 0:
             raise ValueError(f"{source}: no samples, its shape is {x.shape}")
         if self.shape is not None:
-            grey = self.shape[1:] if self.shape[0] == 1 else self.shape
+            grey = self.shape[1:] if self.shape[:1] == (1,) else self.shape
             if x.shape in (self.shape, grey, (int(np.prod(self.shape)),)):
                 x = x[np.newaxis]
             given = x.shape[1:]
