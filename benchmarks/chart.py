@@ -15,7 +15,7 @@ FASTNN, FADED, NUMPY, SLOWER = "#1f6feb", "#9cc3ff", "#8c959f", "#d1242f"
 TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
-class _Canvas:
+class Canvas:
     """Collects shapes; knows how far down the next one goes."""
 
     def __init__(self) -> None:
@@ -38,6 +38,12 @@ class _Canvas:
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" stroke="{color}"/>'
         )
 
+    def curve(self, points: Iterable[tuple[float, float]], color: str, style: str = "") -> None:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.shapes.append(
+            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2" {style}/>'
+        )
+
     def title(self, title: str, subtitle: str) -> None:
         self.y += 24
         self.text(12, self.y, title, style='font-size="15" font-weight="600"')
@@ -53,12 +59,31 @@ class _Canvas:
             x += 40 + 6.6 * len(label)
         self.y += 22
 
+    def svg(self) -> str:
+        """All of it as SVG text."""
+        height = self.y + 12
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+            f'height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}" '
+            "font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" "
+            'font-size="12" fill="#1f2328">'
+        )
+        return "\n".join(
+            [
+                head,
+                f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
+                *self.shapes,
+                "</svg>",
+                "",
+            ]
+        )
+
 
 def _pick(result: Row, **wanted: Any) -> list[Row]:
     return [row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())]
 
 
-def _products(canvas: _Canvas, result: Row) -> None:
+def _products(canvas: Canvas, result: Row) -> None:
     canvas.title(
         "Matrix multiply, float32, 2 threads",
         "percent of this machine's measured fused-multiply-add peak; longer is faster",
@@ -78,7 +103,7 @@ def _products(canvas: _Canvas, result: Row) -> None:
     canvas.y += 10
 
 
-def _speedups(canvas: _Canvas, result: Row) -> None:
+def _speedups(canvas: Canvas, result: Row) -> None:
     canvas.title(
         "Every kernel at a training size, float32, against its plain-NumPy twin",
         "times as fast, logarithmic; sizes of a 784-256-128-10 net with batches of 128",
@@ -125,7 +150,7 @@ def _speedups(canvas: _Canvas, result: Row) -> None:
 
 def draw(result: Row) -> str:
     """The chart as SVG text."""
-    canvas = _Canvas()
+    canvas = Canvas()
     _products(canvas, result)
     _speedups(canvas, result)
     machine, versions = result["machine"], result["versions"]
@@ -138,19 +163,4 @@ def draw(result: Row) -> str:
         f"({versions['blas']}), fastnn {versions['fastnn']}; {result['date']}",
         style='fill="#57606a" font-size="11"',
     )
-    height = canvas.y + 12
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-        f'height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}" '
-        "font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" "
-        'font-size="12" fill="#1f2328">'
-    )
-    return "\n".join(
-        [
-            head,
-            f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
-            *canvas.shapes,
-            "</svg>",
-            "",
-        ]
-    )
+    return canvas.svg()

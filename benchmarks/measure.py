@@ -89,7 +89,7 @@ def interleaved(
     return best
 
 
-def bandwidth(number: int) -> float:
+def bandwidth(number: int, seconds: float = 1.0) -> float:
     """GB/s of a += b beyond the caches: the traffic of STREAM's triad, in place.
 
     In place, because a store to a third array would first read it, uncounted.
@@ -102,5 +102,5 @@ def bandwidth(number: int) -> float:
         np.add(a[mine], b[mine], out=a[mine])
 
     with ThreadPoolExecutor(number) as pool:
-        (best,) = interleaved([lambda: list(pool.map(add, range(number)))], 1.0)
+        (best,) = interleaved([lambda: list(pool.map(add, range(number)))], seconds)
     return 3 * a.nbytes / best / 1e9

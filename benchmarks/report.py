@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import numpy as np
 
 from .cases import BENCHMARKS, Benchmark
 from .chart import draw
+from .machine import machine, today, versions
 from .tables import full_table, readme_table, replace_between_markers
 
 ROOT = Path(__file__).parent.parent
@@ -28,38 +26,6 @@ SECONDS = 0.12  # measured per kernel, size, dtype and number of threads, both s
 PRODUCT_SECONDS = 0.8  # the same for matrix products, whose bars are the tightest
 
 Row = dict[str, Any]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.processor()
-
-
-def _machine() -> Row:
-    from fastnn.runtime import info
-
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "instruction_set": info()["isa"],
-    }
-
-
-def _versions() -> Row:
-    from fastnn import __version__
-
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "fastnn": __version__,
-    }
 
 
 def _row(case: Benchmark, dtype: str, number: int, limits: Row) -> Row:
@@ -123,9 +89,9 @@ def measure() -> Row:
                 row[f"{side}_percent_of_peak"] = _rounded(100 * share)
     return {
         "command": COMMAND,
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "machine": _machine(),
-        "versions": _versions(),
+        "date": today(),
+        "machine": machine(),
+        "versions": versions(),
         "peak_gflops": {
             dtype: {number: _rounded(peak) for number, peak in peaks.items()}
             for dtype, peaks in limits["peak"].items()
@@ -155,7 +121,7 @@ def main() -> None:
     result = json.loads(path.read_text())
     (RESULTS / "kernels.md").write_text(full_table(result))
     (RESULTS / "kernels.svg").write_text(draw(result))
-    replace_between_markers(ROOT / "README.md", readme_table(result))
+    replace_between_markers(ROOT / "README.md", "kernels", COMMAND, readme_table(result))
 
 
 if __name__ == "__main__":

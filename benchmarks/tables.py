@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
-BEGIN = "<!-- kernels: begin (written by python -m benchmarks.report) -->"
-END = "<!-- kernels: end -->"
 
 
 def conditions(result: Row) -> str:
@@ -21,7 +19,7 @@ def conditions(result: Row) -> str:
     )
 
 
-def _time(microseconds: float) -> str:
+def time_text(microseconds: float) -> str:
     if microseconds < 1000:
         return f"{microseconds:.3g} µs"
     return f"{microseconds / 1000:.3g} ms"
@@ -69,8 +67,8 @@ def readme_table(result: Row) -> str:
     for one in _find(result, kernel="matmul", dtype="float32", threads=1):
         (two,) = _find(result, kernel="matmul", dtype="float32", threads=2, size=one["size"])
         lines.append(
-            f"| {one['size']} | {_time(one['fastnn_us'])} "
-            f"| {one['fastnn_percent_of_peak']:.0f} % | {_time(two['fastnn_us'])} "
+            f"| {one['size']} | {time_text(one['fastnn_us'])} "
+            f"| {one['fastnn_percent_of_peak']:.0f} % | {time_text(two['fastnn_us'])} "
             f"| {two['fastnn_percent_of_peak']:.0f} % "
             f"| {two['numpy_percent_of_peak']:.0f} % of peak |"
         )
@@ -115,18 +113,20 @@ def full_table(result: Row) -> str:
     ]
     lines += [
         f"| {row['kernel']} | {row['size']} | {row['dtype']} | {row['threads']} "
-        f"| {_time(row['fastnn_us'])} | {_time(row['numpy_us'])} "
+        f"| {time_text(row['fastnn_us'])} | {time_text(row['numpy_us'])} "
         f"| {row['speedup']:.3g} | {_limit(row)} |"
         for row in result["rows"]
     ]
     return "\n".join(lines) + "\n"
 
 
-def replace_between_markers(path: Path, text: str) -> None:
+def replace_between_markers(path: Path, name: str, command: str, text: str) -> None:
     """Put ``text`` into the README; without both markers, say what is missing."""
+    begin = f"<!-- {name}: begin (written by {command}) -->"
+    end = f"<!-- {name}: end -->"
     content = path.read_text()
-    if BEGIN not in content or END not in content:
-        raise SystemExit(f"{path.name} lacks the lines '{BEGIN}' and '{END}'")
-    before, rest = content.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    if begin not in content or end not in content:
+        raise SystemExit(f"{path.name} lacks the lines '{begin}' and '{end}'")
+    before, rest = content.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastnn import data, functional, init, layers, losses, models, optim, schedules
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
+    from fastnn.drawing import draw
     from fastnn.gradient_descent import GradientDescentResult, gradient_descent
     from fastnn.history import History
     from fastnn.layers import (
@@ -51,11 +52,12 @@ if TYPE_CHECKING:
         l1_loss,
         mse_loss,
     )
+    from fastnn.modes import enable_grad, no_grad
     from fastnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
     from fastnn.program import CaptureError, Program, capture, iterate
     from fastnn.runtime import get_num_threads, info, set_num_threads
     from fastnn.serialize import load, load_metadata, save
-    from fastnn.tensor import Tensor, enable_grad, no_grad
+    from fastnn.tensor import Tensor
     from fastnn.train import Trainer
     from fastnn.user_op import op
 
@@ -95,6 +97,7 @@ __all__ = [
     "capture",
     "cross_entropy",
     "data",
+    "draw",
     "enable_grad",
     "functional",
     "get_num_threads",
@@ -137,6 +140,7 @@ _HOMES = {
     "grad": "fastnn.differentiate.grad",
     "jacobian": "fastnn.differentiate.jacobian",
     "value_and_grad": "fastnn.differentiate.value_and_grad",
+    "draw": "fastnn.drawing.draw",
     "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
     "gradient_descent": "fastnn.gradient_descent.gradient_descent",
     "History": "fastnn.history.History",
@@ -181,8 +185,8 @@ _HOMES = {
     "load_metadata": "fastnn.serialize.load_metadata",
     "save": "fastnn.serialize.save",
     "Tensor": "fastnn.tensor.Tensor",
-    "enable_grad": "fastnn.tensor.enable_grad",
-    "no_grad": "fastnn.tensor.no_grad",
+    "enable_grad": "fastnn.modes.enable_grad",
+    "no_grad": "fastnn.modes.no_grad",
     "Trainer": "fastnn.train.Trainer",
     "op": "fastnn.user_op.op",
 }

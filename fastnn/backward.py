@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.node import Node
-from fastnn.ops.op import Op, sum_to
+from fastnn.ops.op import RESULT, Op, sum_to
 
 
 def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = False) -> None:
@@ -24,7 +24,8 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
     Raises:
         RuntimeError: an earlier call has freed a part of the graph, or a value that a
             derivative needs was overwritten.
-        TypeError: an argument that needs a gradient has no derivative.
+        TypeError: an argument that needs a gradient has no derivative, or a backward
+            returned what is no real numbers.
         ValueError: a backward returned a gradient of the wrong shape.
     """
     leaves = [
@@ -33,14 +34,20 @@ def propagate(root: Node, seed: Any, retain_graph: bool, create_graph: bool = Fa
         if node.op is None
     ]
     for leaf, g, shared in leaves:
-        if leaf.grad is not None:
-            # Not in place: somebody may have kept the old gradient.
-            leaf.grad = leaf.grad + g
-        elif create_graph or not (shared or g.base is not None):
-            leaf.grad = g
-        else:
+        if create_graph:
+            g = _as_tensor(g)
+        elif leaf.grad is None and (shared or g.base is not None):
             # Shared with another gradient: clipping one in place must not touch the other.
-            leaf.grad = g.copy()
+            g = g.copy()
+        # Not added in place: somebody may have kept the old gradient.
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+
+def _as_tensor(g: Any) -> Any:
+    """A gradient that does not change with the leaves is an array: as a Tensor of its own."""
+    from fastnn.tensor import Tensor, wrap  # which imports this module
+
+    return g if isinstance(g, Tensor) else wrap(np.array(g))
 
 
 def gradients_of(
@@ -77,70 +84,83 @@ def _flow(
         node = heappop(heap)[1]
         g = pending.pop(node)
         yield node, g, node in shared
-        shared.discard(node)
-        op = node.op
-        if op is None:
+        if node.op is None:
             continue
-        parents = [each for each in node.parents() if each[1].serial >= oldest]
-        if parents:
-            for (_, parent), part in zip(
-                parents, _parts(node, op, g, parents, create_graph), strict=True
-            ):
-                if parent in pending:
-                    pending[parent] = pending[parent] + part
-                    shared.discard(parent)
-                else:
-                    pending[parent] = part
-                    heappush(heap, (-parent.serial, parent))
-                    if part is g:
-                        shared.add(parent)
+        for parent, part in _parts(node, node.op, g, create_graph, oldest):
+            if parent in pending:
+                pending[parent] = pending[parent] + part
+                shared.discard(parent)
+            else:
+                pending[parent] = part
+                heappush(heap, (-parent.serial, parent))
+                if part is g:
+                    shared.add(parent)
         if free:
             node.args = node.saved = None
 
 
-def _parts(
-    node: Node, op: Op, g: Any, parents: list[tuple[int, Node]], create_graph: bool
-) -> Iterator[Any]:
-    """The gradients by these parents, from the node's own."""
+def _parts(node: Node, op: Op, g: Any, create_graph: bool, oldest: int) -> list[tuple[Node, Any]]:
+    """What a node adds to the gradients of its arguments, from its own."""
     args = node.arguments()
+    wanted = [
+        position
+        for position, a in enumerate(args)
+        if type(a) is Node and a.requires_grad and a.serial >= oldest
+    ]
+    if not wanted:
+        return []
     if Node.last_overwrite > node.serial:
-        _refuse_overwritten(node, op, args)
+        _refuse_overwritten(node, op, args, wanted)
     y: Any
     if create_graph:
-        from fastnn.tensor import handle  # which imports this module
-
-        values = [
-            (handle(a) if a.requires_grad else a.data) if type(a) is Node else a for a in args
-        ]
-        y = handle(node) if op.saving is None else op.saved_again(values)
+        values, y = _as_tensors(node, op, args)
     else:
         values = [a.data if type(a) is Node else a for a in args]
         y = node.data if op.saving is None else node.saved
+    together = None
     if op.joint is not None and not (create_graph and op.rules):
         needs = [False] * len(values)
-        for position, _ in parents:
+        for position in wanted:
             needs[position] = True
         together = op.joint(g, y, needs, *values)
-        parts = (together[position] for position, _ in parents)
-    else:
-        parts = (op.rule(position)(g, y, *values) for position, _ in parents)
-    for (_, parent), part in zip(parents, parts, strict=True):
+    parts = []
+    for position in wanted:
+        if together is None:
+            part = op.rule(position)(g, y, *values)
+        else:
+            part = together[position]
+        parent = args[position]
         data = parent.data
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
         if part.dtype is not data.dtype:
-            part = part.astype(data.dtype, copy=False)
-        yield part
+            part = _in_dtype(op, part, data.dtype)
+        parts.append((parent, part))
+    return parts
 
 
-def _refuse_overwritten(node: Node, op: Op, args: tuple[Any, ...]) -> None:
-    for position in op.reads:
-        if position < len(args):
-            argument = args[position]
-            if type(argument) is Node and argument.version[0] > node.serial:
-                raise _overwritten(op, f"its argument {position}", argument.data)
-    if op.reads_result and node.version[0] > node.serial:
-        raise _overwritten(op, "its result", node.data)
+def _as_tensors(node: Node, op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """The arguments, and the result or what was saved, as Tensors that lead back."""
+    from fastnn.tensor import handle  # which imports this module
+
+    values = [(handle(a) if a.requires_grad else a.data) if type(a) is Node else a for a in args]
+    return values, handle(node) if op.saving is None else op.saved_again(values)
+
+
+def _in_dtype(op: Op, part: Any, dtype: np.dtype[Any]) -> Any:
+    if not np.can_cast(part.dtype, dtype, "same_kind"):
+        raise TypeError(f"the backward of {op.name} wants a gradient of {dtype}, got {part.dtype}")
+    return part.astype(dtype)
+
+
+def _refuse_overwritten(node: Node, op: Op, args: tuple[Any, ...], wanted: list[int]) -> None:
+    for position in wanted:
+        if node.version[0] > node.serial and op.reads(position, RESULT):
+            raise _overwritten(op, "its result", node.data)
+        for other, argument in enumerate(args):
+            changed = type(argument) is Node and argument.version[0] > node.serial
+            if changed and op.reads(position, other):
+                raise _overwritten(op, f"its argument {other}", argument.data)
 
 
 def _overwritten(op: Op, what: str, value: Any) -> RuntimeError:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import all_right, finite, real_array
-from fastnn.tensor import tracked
+from fastnn.modes import tracked
 
 # Of scores (n, ...) and targets (n, ...): how many are right.
 Counter: TypeAlias = Callable[[np.ndarray, np.ndarray], int]

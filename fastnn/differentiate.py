@@ -10,9 +10,10 @@ import numpy as np
 
 from fastnn.backward import gradients_of
 from fastnn.checks import whole
+from fastnn.modes import enable_grad, is_recording, no_grad
 from fastnn.node import Node
 from fastnn.ops.op import Op
-from fastnn.tensor import Tensor, enable_grad, no_grad, record
+from fastnn.tensor import Tensor, record, wrap
 
 __all__ = ["grad", "jacobian", "value_and_grad"]
 
@@ -40,15 +41,16 @@ def grad(f: Function, argnum: Which = 0) -> Function:
         A function that returns, for each argument named by argnum (a tuple if argnum is
         one), its gradient.  An argument is an array of float32 or float64, a number
         (taken as float64), or lists, tuples and dicts of them, nested in any way; the
-        gradient has its form, shapes and dtypes.  Plain arguments get plain arrays; where
-        a derivative of the gradient may be asked for, because f depends on a Tensor that
-        needs a gradient, Tensors come out.
+        gradient has its form, shapes and dtypes, and of a number it is a number.  Plain
+        arguments get plain arrays; where a derivative of the gradient may be asked for,
+        because f depends on a Tensor that needs a gradient, Tensors come out.
 
     Raises:
         TypeError: (by the returned function) f does not return a Tensor made from its
             arguments, an argument holds no floating-point numbers, or an op on the way has
             no derivative.
-        ValueError: f returns more than one number: see :func:`jacobian`.
+        ValueError: f returns more than one number, for which see :func:`jacobian`; or
+            argnum names an argument twice.
         IndexError: argnum names an argument that was not given.
     """
     both = value_and_grad(f, argnum)
@@ -139,10 +141,14 @@ class _Trace:
         self.variables: list[Node] = []
         given = list(args)
         self._forms = []
+        self._numbers: set[Node] = set()
+        self._any_from_outside = False
         with enable_grad():
             for position in which:
                 if not -len(args) <= position < len(args):
                     raise IndexError(f"argnum is {position}, but f got {len(args)} arguments")
+                if given[position] is not args[position]:
+                    raise ValueError(f"argnum names argument {position % len(args)} twice")
                 name = f"argument {position % len(args)}"
                 given[position] = self._replaced(args[position], name)
                 self._forms.append(given[position])
@@ -156,7 +162,8 @@ class _Trace:
                 "no gradient"
             )
         self._oldest = min(node.serial for node in self.variables)
-        self.is_nested = self._depends_on_outside()
+        # Under no_grad nobody asks for a derivative of what comes out.
+        self.is_nested = is_recording() and (self._any_from_outside or self._depends_on_outside())
 
     def gradients(self, seed: Any) -> list[Any]:
         """The gradient by each variable, zeros where the result does not depend on it."""
@@ -172,8 +179,16 @@ class _Trace:
 
     def rebuilt(self, values: list[Any]) -> tuple[Any, ...]:
         """The arguments' forms, with values in the place of the variables."""
-        waiting = iter(values)
+        waiting = iter(
+            self._result(node, value) for node, value in zip(self.variables, values, strict=True)
+        )
         return tuple(_mapped(form, lambda _: next(waiting)) for form in self._forms)
+
+    def _result(self, variable: Node, value: Any) -> Any:
+        """What comes out: a Tensor where it may be differentiated, a number for a number."""
+        if self.is_nested:
+            return value if isinstance(value, Tensor) else wrap(value)
+        return value[()] if variable in self._numbers else value
 
     def _replaced(self, value: Any, name: str) -> Any:
         """The argument with a variable in the place of every array in it."""
@@ -185,8 +200,11 @@ class _Trace:
             )
         if isinstance(value, Tensor) and value.requires_grad:
             variable = record(_variable, (value,))
+            self._any_from_outside = True
         else:
             variable = _leaf(value, name)
+            if not isinstance(value, (np.ndarray, Tensor)):
+                self._numbers.add(variable._node)
         self.variables.append(variable._node)
         return variable
 

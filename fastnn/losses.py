@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.checks import real_array
+from fastnn.ops.op import answer_of
 from fastnn.tensor import Tensor, record
 
 Scores: TypeAlias = "Tensor | npt.ArrayLike"
@@ -125,7 +126,7 @@ def binary_cross_entropy(
 
 def _plain(value: Any) -> Any:
     """Scores, labels and weights as the kernels take them: arrays or None."""
-    if value is None or isinstance(value, np.ndarray) or hasattr(type(value), "__fastnn_op__"):
+    if value is None or isinstance(value, np.ndarray) or answer_of(type(value)):
         return value
     return np.asarray(value)
 
@@ -134,7 +135,9 @@ def _regression(op: ops.Op, pred: Any, target: Any, *options: Any) -> Tensor:
     pred = _plain(pred)
     if pred is None:
         raise TypeError("pred: wanted an array of real numbers, got None")
-    if not hasattr(type(target), "__fastnn_op__"):
+    if not answer_of(type(target)):
         target = real_array(target, "target").astype(pred.dtype, copy=False)
+    elif target.dtype != pred.dtype:
+        target = target.astype(pred.dtype)
     *delta, sample_weight = options
     return record(op, (pred, target, *delta, _plain(sample_weight)))

@@ -20,7 +20,8 @@ from fastnn.batches import (
     whole_number_rows,
 )
 from fastnn.layers.module import Module, in_mode, rows_at_once
-from fastnn.tensor import Tensor, no_grad, wrap
+from fastnn.modes import no_grad
+from fastnn.tensor import Tensor, wrap
 
 __all__ = ["NAMES", "Objective"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import ops
-from fastnn.ops import arrangement, contractions, indexing, shapes
+from fastnn.ops import indexing, shapes
 from fastnn.ops.op import Op, plain
 
 
@@ -106,7 +106,7 @@ class Operators:
         return self.__fastnn_op__(ops.negative, (self,))
 
     def __pos__(self) -> Any:
-        return self
+        return self.__fastnn_op__(ops.positive, (self,))
 
     def __abs__(self) -> Any:
         return self.__fastnn_op__(ops.absolute, (self,))
@@ -154,7 +154,8 @@ class Operators:
 
     def dot(self, other: Any) -> Any:
         """As ``numpy.dot``."""
-        return contractions.dot(self, other)
+        tensor: Any = self
+        return np.dot(tensor, other)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """As ``numpy.trace``."""
@@ -183,7 +184,7 @@ class Operators:
 
     def flatten(self) -> Any:
         """As ``numpy.ndarray.flatten``, in C order: a copy."""
-        return self.copy().ravel()
+        return self.ravel().copy()
 
     def transpose(self, *axes: Any) -> Any:
         """As ``numpy.ndarray.transpose``."""
@@ -211,7 +212,8 @@ class Operators:
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """As ``numpy.repeat``."""
-        return arrangement.repeat(self, repeats, axis)
+        tensor: Any = self
+        return np.repeat(tensor, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Any:
         """As ``numpy.take``."""
@@ -230,25 +232,25 @@ class Operators:
 
     # --- what has no gradient: plain values ---------------------------------------------
 
-    def argmax(self, axis: int | None = None) -> Any:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.argmax``: plain indices."""
-        return plain(self).argmax(axis)
+        return plain(self).argmax(axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None) -> Any:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.argmin``: plain indices."""
-        return plain(self).argmin(axis)
+        return plain(self).argmin(axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1) -> Any:
+    def argsort(self, axis: int | None = -1, kind: Any = None) -> Any:
         """As ``numpy.argsort``: plain indices."""
-        return plain(self).argsort(axis)
+        return plain(self).argsort(axis, kind)
 
-    def all(self, axis: Any = None) -> Any:
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.all``: plain truth."""
-        return plain(self).all(axis)
+        return plain(self).all(axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None) -> Any:
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """As ``numpy.any``: plain truth."""
-        return plain(self).any(axis)
+        return plain(self).any(axis, keepdims=keepdims)
 
     def nonzero(self) -> Any:
         """As ``numpy.nonzero``: plain indices."""

@@ -11,10 +11,11 @@ import numpy as np
 from fastnn import _kernels as k
 from fastnn import functional as F
 from fastnn.batches import Batches
+from fastnn.modes import recorder, tracked
 from fastnn.program.errors import CaptureError, NotFiniteError
 from fastnn.program.replay import Recording
 from fastnn.run import Run
-from fastnn.tensor import recorder, tracked, wrap
+from fastnn.tensor import wrap
 
 if TYPE_CHECKING:
     from fastnn.train import Trainer
@@ -22,11 +23,25 @@ if TYPE_CHECKING:
 __all__ = ["PythonSteps", "ReplayedSteps"]
 
 
-class PythonSteps:
-    """Steps made one by one, by the model's own Python."""
+class _Steps:
+    """The steps of a run."""
 
     def __init__(self, trainer: Trainer, run: Run, data: Batches) -> None:
         self.trainer, self.run, self.data = trainer, run, data
+        known = trainer.optimizer.state
+        self._others = [each for each in trainer.model.parameters() if each not in known]
+
+    def _zero_grad(self) -> None:
+        self.trainer.optimizer.zero_grad()
+        for parameter in self._others:  # or their gradients would add up
+            parameter.grad = None
+
+
+class PythonSteps(_Steps):
+    """Steps made one by one, by the model's own Python."""
+
+    def __init__(self, trainer: Trainer, run: Run, data: Batches) -> None:
+        super().__init__(trainer, run, data)
         self.order = np.empty(0, np.int64)
 
     def begin_epoch(self, order: np.ndarray) -> None:
@@ -49,7 +64,7 @@ class PythonSteps:
         value: float = loss.item()
         if not math.isfinite(value):
             raise run.not_finite("loss", value)
-        trainer.optimizer.zero_grad()
+        self._zero_grad()
         loss.backward()
         self._clip()
         trainer.optimizer.step()
@@ -69,7 +84,7 @@ class PythonSteps:
                 raise self.run.not_finite("norm of the gradients", norm)
 
 
-class ReplayedSteps:
+class ReplayedSteps(_Steps):
     """Steps replayed from programs: one for whole batches, one for what an epoch leaves over.
 
     Each step leaves its loss and its hits in an array; an epoch's sums are made of these in
@@ -77,9 +92,9 @@ class ReplayedSteps:
     """
 
     def __init__(self, trainer: Trainer, run: Run, data: Batches) -> None:
-        self.trainer, self.run, self.data = trainer, run, data
+        super().__init__(trainer, run, data)
         self._order = np.zeros(run.samples, np.int64)
-        self._losses = np.zeros(run.steps_per_epoch, trainer.model.dtype)
+        self._losses = np.zeros(run.steps_per_epoch)  # float64 holds a loss of any dtype
         self._hits = np.zeros(run.steps_per_epoch, np.int64)
         self._recordings: dict[int, Recording] = {}
         self._python: PythonSteps | None = None
@@ -104,27 +119,45 @@ class ReplayedSteps:
         size, last = run.batch_size, min(whole, first + most)
         if first >= whole:
             size, last = run.samples - whole * run.batch_size, first + 1
-        try:
-            made = self._replay(size, first, last)
-        except CaptureError as error:
-            self._give_up(error)
-            self.advance(most)
-            return
-        except NotFiniteError as error:
-            made = self._recordings[size].made if size in self._recordings else 0
-            self._add(size, first, made)
-            raise run.not_finite(error.what, error.value) from None
-        self._add(size, first, made)
-
-    def _replay(self, size: int, first: int, last: int) -> int:
-        """Make steps first to last - 1 of the epoch; how many were made."""
-        trainer, run = self.trainer, self.run
         recording = self._recordings.get(size)
         if recording is None or not recording.holds():
-            trainer.set_learning_rates(run, run.step)
             self._recordings.pop(size, None)
-            self._recordings[size] = self._recorded(size, first)
-            return 1
+            self._record(size, first)
+            return
+        try:
+            self._replay(recording, first, last)
+        except NotFiniteError as error:
+            self._add(size, first, recording.made)
+            raise run.not_finite(error.what, error.value) from None
+        except BaseException:
+            self._add(size, first, recording.made)
+            raise
+        self._add(size, first, recording.made)
+
+    def _record(self, size: int, position: int) -> None:
+        """Make a step, and a recording of it; or go on in Python, with a warning."""
+        self.trainer.set_learning_rates(self.run, self.run.step)
+        try:
+            self._recordings[size] = self._recorded(size, position)
+        except NotFiniteError as error:
+            raise self.run.not_finite(error.what, error.value) from None
+        except Exception as error:  # noqa: BLE001  also what traced arrays do not know
+            self._python = PythonSteps(self.trainer, self.run, self.data)
+            self._python.begin_epoch(self._order.copy())
+            self._python.advance(1)  # which raises what is wrong with the step itself
+            reason = str(error) if isinstance(error, CaptureError) else repr(error)
+            warnings.warn(
+                "the training step runs in Python, step by step, because it cannot be replayed: "
+                f"{reason}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+        else:
+            self._add(size, position, 1)
+
+    def _replay(self, recording: Recording, first: int, last: int) -> None:
+        """Make steps first to last - 1 of the epoch, as many as the time allows."""
+        trainer, run = self.trainer, self.run
         if trainer.schedule is not None:
             rates = []
             for step in range(run.step, run.step + last - first):
@@ -134,7 +167,6 @@ class ReplayedSteps:
         made = recording.advance(first, last, 0.05)
         if trainer.schedule is not None:
             trainer.set_learning_rates(run, run.step + made - 1)
-        return made
 
     def _recorded(self, size: int, position: int) -> Recording:
         """A recording of the step, which is made by it; it goes through the epoch's arrays."""
@@ -156,11 +188,13 @@ class ReplayedSteps:
         scores = trainer.model(wrap(x))
         loss = trainer.objective(scores, y, weight)
         record.check_finite("loss", loss.data)
-        trainer.optimizer.zero_grad()
+        self._zero_grad()
         loss.backward()
         if trainer.clip_value is not None or trainer.clip_norm is not None:
             _clip_in_program(trainer)
         trainer.optimizer.step()
+        if trainer.schedule is not None:
+            _refuse_fixed_rates(trainer)
         tracked(losses[:1])[...] = loss.data.reshape(1)
         if self.data.count is not None:
             self.data.count_in_program(record, scores.data, y, tracked(hits[:1]))
@@ -180,27 +214,28 @@ class ReplayedSteps:
             totals = np.array([each.sum() for each in weights])
         counted = self.data.count is not None
         self.run.add_steps(
-            self._losses[steps].astype(np.float64),
+            self._losses[steps],
             totals,
             int(self._hits[steps].sum()) if counted else 0,
             made * chances if counted else 0,
         )
-
-    def _give_up(self, error: CaptureError) -> None:
-        warnings.warn(
-            f"the training step runs in Python, step by step, because it cannot be replayed: "
-            f"{error}",
-            RuntimeWarning,
-            stacklevel=6,
-        )
-        self._python = PythonSteps(self.trainer, self.run, self.data)
-        self._python.begin_epoch(self._order.copy())
 
 
 def _gradients(trainer: Trainer) -> list[Any]:
     groups = trainer.optimizer.param_groups
     gradients = [p.grad for group in groups for p in group["params"]]
     return [g for g in gradients if g is not None]
+
+
+def _refuse_fixed_rates(trainer: Trainer) -> None:
+    """Raise where the optimizer has not asked the recorder for a learning rate."""
+    for group in trainer.optimizer.param_groups:
+        is_used = any(p.requires_grad and p.grad is not None for p in group["params"])
+        if is_used and not recorder().has_rate(group):
+            raise CaptureError(
+                f"{type(trainer.optimizer).__name__} reads its learning rate in Python, where a "
+                "schedule changes it: read it by fastnn.optim.optimizer.rate(group)"
+            )
 
 
 def _clip_in_program(trainer: Trainer) -> None:

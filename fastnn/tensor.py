@@ -7,9 +7,7 @@ handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new no
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,66 +15,13 @@ import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.backward import propagate
+from fastnn.modes import enable_grad, mode, no_grad
 from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op
+from fastnn.ops.op import FUNCTIONS, Op, answer_of, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
 Array: TypeAlias = npt.NDArray[Any]
-
-
-class _Mode(threading.local):
-    """What a thread does with ops: whether they make a graph, and who records their calls."""
-
-    recording = True
-    recorder: Any = None
-
-
-_mode = _Mode()
-
-
-@contextmanager
-def _recording(wanted: bool) -> Iterator[None]:
-    before = _mode.recording
-    _mode.recording = wanted
-    try:
-        yield
-    finally:
-        _mode.recording = before
-
-
-def no_grad() -> Any:
-    """Build no graph in this thread: a context manager, and a decorator.
-
-    Tensors computed inside need no gradient and keep nothing alive.
-    """
-    return _recording(False)
-
-
-def enable_grad() -> Any:
-    """Build the graph in this thread, also inside ``no_grad``; as :func:`no_grad`."""
-    return _recording(True)
-
-
-@contextmanager
-def recording_by(recorder: Any) -> Iterator[None]:
-    """Whatever is done to Tensors in this thread is recorded for a program."""
-    before = _mode.recorder
-    _mode.recorder = recorder
-    try:
-        yield
-    finally:
-        _mode.recorder = before
-
-
-def recorder() -> Any:
-    """Who records the calls of this thread for a program, or None."""
-    return _mode.recorder
-
-
-def tracked(array: Any) -> Any:
-    """The array; while a program is recorded, as one whose values may change."""
-    return array if _mode.recorder is None else _mode.recorder.lift(array)
 
 
 class Tensor(Operators):
@@ -99,8 +44,8 @@ class Tensor(Operators):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         self._node = Node(_own_copy(data))
-        if _mode.recorder is not None:
-            self._node.data = _mode.recorder.fresh(self._node.data)
+        if mode.recorder is not None:
+            self._node.data = mode.recorder.fresh(self._node.data)
         self.requires_grad = requires_grad
         self.name = name
 
@@ -110,8 +55,8 @@ class Tensor(Operators):
     def data(self) -> Array:
         """The values, as the very array of this node.  Assigning copies into it."""
         node = self._node
-        if _mode.recorder is not None and type(node.data) is np.ndarray:
-            return _mode.recorder.adopt(node)  # type: ignore[no-any-return]
+        if mode.recorder is not None and type(node.data) is np.ndarray:
+            return mode.recorder.adopt(node)  # type: ignore[no-any-return]
         return node.data
 
     @data.setter
@@ -119,7 +64,7 @@ class Tensor(Operators):
         own: Any = self.data
         new: Any = values
         if values is not own:  # as it is after `t.data -= step`
-            if not hasattr(type(new), "__fastnn_op__"):
+            if not answer_of(type(new)):
                 new = np.asarray(new)
             if new.shape != own.shape:
                 raise ValueError(f"data wants an array of shape {own.shape}, got {new.shape}")
@@ -139,9 +84,9 @@ class Tensor(Operators):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if _mode.recorder is not None:
+        if mode.recorder is not None:
             self.data  # noqa: B018  which has the recorder look after the node
-            _mode.recorder.reset.add(self._node)
+            mode.recorder.reset.add(self._node)
         self._node.grad = value
 
     @property
@@ -263,6 +208,17 @@ class Tensor(Operators):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[row] for row in range(len(self._node.data)))
 
+    def __format__(self, spec: str) -> str:
+        """A tensor without axes as its number: ``f"{loss:.3f}"``."""
+        if not spec:
+            return str(self)
+        if self.ndim:
+            raise TypeError(
+                f"the format {spec!r} wants a tensor of a single value, got shape {self.shape}: "
+                "use .item() of one, or .detach().numpy()"
+            )
+        return format(self.item(), spec)
+
     def __repr__(self) -> str:
         data = self._node.data
         if type(data) is not np.ndarray:  # while a program is recorded
@@ -308,7 +264,7 @@ class Tensor(Operators):
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
         retain = create_graph if retain_graph is None else retain_graph
-        with _recording(create_graph):
+        with enable_grad() if create_graph else no_grad():
             seed = self._seed(grad, create_graph)
             propagate(self._node, seed, retain, create_graph)
 
@@ -323,7 +279,7 @@ class Tensor(Operators):
             return np.array(1, data.dtype, ndmin=data.ndim)
         if isinstance(grad, Tensor):
             grad = grad if create_graph else grad.numpy()
-        if hasattr(type(grad), "__fastnn_op__"):
+        if answer_of(type(grad)):
             seed = grad if grad.dtype == data.dtype else grad.astype(data.dtype)
         else:
             seed = np.asarray(grad, data.dtype)
@@ -336,11 +292,14 @@ class Tensor(Operators):
     def __setitem__(self, index: Any, value: Any) -> None:
         """A new version of this tensor: what was computed from the old one stays as it is."""
         self._refuse_assignment("t[i] = v", "t.data[i] = v")
+        if isinstance(value, Tensor) and value.requires_grad and self.dtype.kind != "f":
+            raise TypeError(
+                f"`t[i] = v` would cut v, which needs a gradient, down to {self.dtype}: make t "
+                "of floats, or assign v.detach()"
+            )
         self._become(record(ops.setitem, (self, ops.plain_index(index), value)))
 
     def _become(self, version: Tensor) -> None:
-        if version.dtype is not self.dtype:
-            version = version.astype(self.dtype)
         self._node = version._node
 
     def _refuse_assignment(self, symbol: str, instead: str) -> None:
@@ -380,34 +339,62 @@ class Tensor(Operators):
                 return ufunc(*_values(inputs))
         if "out" in kwargs or (method == "at" and inputs[0] is not self):
             raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Tensor's values into an array without a "
+                f"{_name_of_ufunc(ufunc)} cannot write a Tensor's values into an array without a "
                 "graph, such as out=: instead of `z += t` write `z = z + t`"
             )
         answer = ops.METHODS.get((ufunc, method))
         if answer is not None:
-            return answer(*inputs, **kwargs)
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            return _no_view_of_nobody(answer(*inputs, **kwargs), inputs)
+        name = _name_of_ufunc(ufunc) + ("" if method == "__call__" else f".{method}")
         options = f" with {', '.join(kwargs)}=" if kwargs else ""
-        raise _unsupported(f"np.{name}{options}")
+        raise _unsupported(name + options)
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
         answer = FUNCTIONS.get(func)
         if answer is not None:
-            return answer(*args, **kwargs)
+            return _no_view_of_nobody(answer(*args, **kwargs), (*args, *kwargs.values()))
         if func in PLAIN_FUNCTIONS:
-            plain = dict(zip(kwargs, _values(kwargs.values()), strict=True))
-            return func(*_values(args), **plain)
-        module = func.__module__.replace("numpy", "np", 1)
-        raise _unsupported(f"{module}.{func.__name__}")
+            return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
+        raise _unsupported(name_of(func))
 
 
 _SEQUENCES = frozenset({list, tuple})
 
 
 def _values(args: Iterable[Any]) -> list[Any]:
-    return [a.data if isinstance(a, Tensor) else a for a in args]
+    return [_value(each) for each in args]
+
+
+def _value(argument: Any) -> Any:
+    """The plain value of an argument, also of lists and tuples of Tensors."""
+    if isinstance(argument, Tensor):
+        return argument.data
+    return type(argument)(_values(argument)) if type(argument) in _SEQUENCES else argument
+
+
+def _no_view_of_nobody(result: Any, inputs: Iterable[Any]) -> Any:
+    """The result of a function made of several ops, which may end with a view.
+
+    What it views is nobody's to see, unless it is an input: then it may be assigned to.
+    """
+    for part in result if isinstance(result, (list, tuple)) else (result,):
+        if isinstance(part, Tensor) and part._node.is_view:
+            part._node.is_view = any(_shares(part._node, each) for each in inputs)
+    return result
+
+
+def _shares(node: Node, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_shares(node, each) for each in value)
+    return isinstance(value, Tensor) and np.may_share_memory(node.data, value._node.data)
+
+
+def _name_of_ufunc(ufunc: np.ufunc) -> str:
+    """What users call it: not every ufunc is NumPy's."""
+    name = ufunc.__name__
+    return f"np.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
 def _unsupported(name: str) -> TypeError:
@@ -424,7 +411,7 @@ def _own_copy(data: Any) -> Array:
     """A native, contiguous copy of data that holds real numbers."""
     if isinstance(data, Tensor):
         data = data.numpy()
-    if hasattr(type(data), "__fastnn_op__"):
+    if answer_of(type(data)):
         return data.copy()  # type: ignore[no-any-return]
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("data wants a plain array, got a masked array: fill it first")
@@ -454,7 +441,7 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     values: list[Any] = []
     kept: list[Any] = []
     needs_grad = False
-    recorder = _mode.recorder
+    recorder = mode.recorder
     for argument in args:
         if isinstance(argument, Tensor):
             node = argument._node
@@ -467,7 +454,7 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
             kept.append(argument)
             values.append(argument)
     saved = None
-    if not (needs_grad and _mode.recording):
+    if not (needs_grad and mode.recording):
         needs_grad = False
         y = op.forward(*values)
     elif op.saving is None:
@@ -475,8 +462,10 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
     else:
         y, saved = op.saving(*values)
     # Most NumPy functions return a scalar, not an array, for a result without axes.
-    if type(y) is not np.ndarray and not hasattr(type(y), "__fastnn_op__"):
-        y = np.asarray(y)
+    if type(y) is not np.ndarray or (y.dtype is not _FLOAT32 and y.dtype is not _FLOAT64):
+        y = _array_of_reals(op, y)
+        # What is no float does not change with its arguments, but by jumps.
+        needs_grad = needs_grad and y.dtype.kind == "f"
     node = Node(y, needs_grad)
     if needs_grad:
         node.op = op
@@ -488,3 +477,22 @@ def record(op: Op, args: tuple[Any, ...]) -> Tensor:
                 node.shares_with(argument)
                 break
     return handle(node)
+
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def _array_of_reals(op: Op, y: Any) -> Array:
+    """What an op returned, as an array.
+
+    Raises:
+        TypeError: it is masked, or does not hold real numbers.
+    """
+    if answer_of(type(y)):
+        return y  # type: ignore[no-any-return]  # of one who watches what ops do
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError(f"{op.name} wants plain arrays, got a masked array: fill it first")
+    array = np.asarray(y)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{op.name} of these arguments gives {array.dtype}, not real numbers")
+    return array

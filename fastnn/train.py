@@ -13,12 +13,13 @@ from fastnn.checks import number
 from fastnn.history import History
 from fastnn.interrupts import Interrupts
 from fastnn.layers.module import Module, in_mode
+from fastnn.modes import no_grad
 from fastnn.objective import Objective
 from fastnn.progress import ProgressBar
 from fastnn.run import Run, make_plan
 from fastnn.serialize import StrPath, explaining
 from fastnn.steps import PythonSteps, ReplayedSteps
-from fastnn.tensor import Tensor, no_grad, wrap
+from fastnn.tensor import Tensor, wrap
 
 __all__ = ["Trainer"]
 

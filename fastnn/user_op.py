@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.modes import recorder
 from fastnn.ops.op import Op
 
 __all__ = ["op"]
@@ -37,8 +38,8 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
 
     Raises:
         TypeError: forward or backward is no function, or the name no text; and when it is
-            used: backward returns something else, or None for a tensor that needs a
-            gradient.
+            used: forward returns a tuple, or backward something else, or None for a tensor
+            that needs a gradient.
         ValueError: when it is used: a gradient has not the shape of its argument.
     """
     for role, function in (("forward", forward), ("backward", backward)):
@@ -49,8 +50,25 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
     if not isinstance(name, str):
         raise TypeError(f"name must be text, got {name!r}")
 
+    def named(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            if recorder() is None:
+                return function(*args)
+            from fastnn.program.errors import naming
+
+            with naming(name):
+                return function(*args)
+
+        return run
+
+    def single(*args: Any) -> Any:
+        z = named(forward)(*args)
+        if isinstance(z, tuple):
+            raise TypeError(f"the forward of {name} must return one array, got {_described(z)}")
+        return z
+
     def joint(g: Any, y: Any, needs: list[bool], *args: Any) -> tuple[Any, ...]:
-        gradients = backward(g, y, *args)
+        gradients = named(backward)(g, y, *args)
         if len(args) == 1 and not isinstance(gradients, tuple):
             gradients = (gradients,)
         if not isinstance(gradients, tuple) or len(gradients) != len(args):
@@ -69,7 +87,7 @@ def op(forward: Callable[..., Any], backward: Callable[..., Any], name: str | No
             for gradient in gradients
         )
 
-    return Op(name, forward, joint=joint)
+    return Op(name, single, joint=joint)
 
 
 def _described(value: Any) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gc
-import threading
-import tracemalloc
-import warnings
-import weakref
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fastnn
 from fastnn import ops
-from fastnn.tensor import Tensor, no_grad, record
+from fastnn.backward import every_gradient, gradients_of
+from fastnn.tensor import Tensor, record
 
 
 def leaf(*values: float, dtype: str = "float64") -> Tensor:
@@ -26,6 +24,15 @@ def test_gates_of_the_lecture() -> None:
     f = (x + y) * z
     f.backward()
     assert (f.item(), x.grad.item(), y.grad.item(), z.grad.item()) == (-12, -4, -4, 3)
+
+
+def test_gates() -> None:
+    """Addition distributes, multiplication switches, the maximum routes."""
+    x, y = leaf(3), leaf(-4)
+    for gate, expected in ((np.add, (2, 2)), (np.multiply, (-8, 6)), (np.maximum, (2, 0))):
+        x.grad = y.grad = None
+        gate(x, y).backward([2])
+        assert (x.grad.item(), y.grad.item()) == expected
 
 
 def test_gradients_add_where_a_value_branches() -> None:
@@ -72,6 +79,37 @@ def test_a_leaf_is_its_own_root() -> None:
     assert x.grad.tolist() == [4]
 
 
+def test_seeds() -> None:
+    """Numbers, lists, arrays of any real dtype and Tensors, taken in the result's dtype."""
+    x = Tensor(np.ones(2, np.float32), requires_grad=True)
+    for seed in ([1, 2], np.array([1, 2], np.int8), np.array([1.0, 2.0]), Tensor([1.0, 2.0])):
+        (x * 3).backward(seed)
+        assert x.grad.dtype == np.float32
+        assert x.grad.tolist() == [3, 6]
+        x.grad = None
+    (x * 3).sum().backward(2)
+    assert x.grad.tolist() == [6, 6]
+    with pytest.raises(TypeError, match=r"\.detach\(\)"):
+        (x * 3).backward(x)
+    with pytest.raises(ValueError, match=r"\(2,\), got \(\)"):
+        (x * 3).backward(1.0)
+
+
+def test_of_a_single_value_the_seed_is_one_whatever_its_axes() -> None:
+    x = leaf(2)
+    (x[None, None] * 3).backward()
+    assert x.grad.tolist() == [3]
+
+
+def test_a_seed_is_differentiable_with_a_graph() -> None:
+    x, seed = leaf(2, 3), leaf(1, 10)
+    (x * x).backward(seed, create_graph=True)
+    first, x.grad = x.grad, None
+    first.backward([1, 1])
+    assert x.grad.tolist() == [2, 20]
+    assert seed.grad.tolist() == [4, 6]
+
+
 def test_non_scalars_want_a_gradient_of_their_shape() -> None:
     y = leaf(1, 2) * 2
     with pytest.raises(ValueError, match=r"shape \(2,\) wants grad"):
@@ -102,6 +140,79 @@ def test_retained_graphs_go_back_again(rng: np.random.Generator) -> None:
     scores.grad *= 1  # the caller's own, to do with as he likes
     loss.backward()
     np.testing.assert_allclose(scores.grad, 2 * once)
+
+
+def test_a_graph_with_a_graph_is_kept_unless_told() -> None:
+    x = leaf(2)
+    y = x * x
+    y.backward(create_graph=True)
+    y.backward()  # create_graph has retained it; this has not
+    with pytest.raises(RuntimeError, match="second time"):
+        y.backward()
+    x.grad = None
+    y = x * x
+    y.backward(create_graph=True, retain_graph=False)
+    first, x.grad = x.grad, None
+    first.backward()  # 2 x, whose graph holds x and not what is freed
+    assert x.grad.tolist() == [2]
+    with pytest.raises(RuntimeError, match=r"multiply.* second time.*retain_graph=True"):
+        y.backward()
+
+
+def test_with_a_graph_gradients_are_tensors_also_of_linear_functions() -> None:
+    x = leaf(1, 2)
+    for y in (x * 3, x, np.floor(x), x + x * x):
+        x.grad = None
+        y.backward([1, 1], create_graph=True)
+        assert isinstance(x.grad, Tensor)
+    (x * 3).backward([1, 1], create_graph=True)
+    assert x.grad.data.tolist() == [3 + 3, 5 + 3]  # added to what was there
+    x.grad = None
+
+
+def test_no_leaf_changes_when_backward_fails() -> None:
+    x, w = leaf(1, 2), Tensor([1.0, 1.0], requires_grad=True)
+    wrong = ops.Op("wrong", np.sin, lambda g, _y, _x: 1 / 0)
+    y = w * 2 + wrong(x)
+    with pytest.raises(ZeroDivisionError):
+        y.sum().backward()
+    assert x.grad is None
+    assert w.grad is None
+
+
+def test_every_gradient_of_a_graph() -> None:
+    x, frozen = leaf(3), Tensor([2.0])
+    square = x * x
+    y = square * frozen
+    found = every_gradient(y._node, np.ones(1))
+    assert {node: g.item() for node, g in found.items()} == {
+        y._node: 1,
+        square._node: 2,
+        x._node: 12,
+    }
+    assert x.grad is None
+    y.backward()  # which has freed nothing
+    assert x.grad.item() == 12
+
+
+def test_gradients_by_inner_values() -> None:
+    x = leaf(3)
+    square = x * x
+    y = square * x
+    by_square, by_x, by_other = gradients_of(
+        y._node, np.ones(1), [square._node, x._node, leaf(1)._node]
+    )
+    assert (by_square.item(), by_x.item(), by_other) == (3, 27, None)
+
+
+def test_a_frozen_leaf_thaws() -> None:
+    w = Tensor([2.0])
+    assert not (w * 3).requires_grad
+    w.requires_grad = True
+    (w * 3).backward()
+    assert w.grad.tolist() == [3]
+    with pytest.raises(TypeError, match=r"result of multiply .* \.detach\(\)"):
+        (w * 3).requires_grad = False
 
 
 def test_nothing_to_differentiate() -> None:
@@ -139,130 +250,36 @@ def test_users_op_with_a_rule_for_all_arguments() -> None:
     assert b.grad.item() == 2
 
 
-# --- no_grad --------------------------------------------------------------------------
+# Value, slope and curvature, computed along: forward derivatives of two orders.
+Jet = tuple[float, float, float]
 
 
-def test_no_grad() -> None:
-    x = leaf(1)
-    with no_grad():
-        with no_grad():
-            pass
-        assert not (x * 2).requires_grad
-    assert (x * 2).requires_grad
-
-    @no_grad()
-    def double(t: Tensor) -> Tensor:
-        return t * 2
-
-    assert not double(x).requires_grad
-    with pytest.raises(ZeroDivisionError), no_grad():
-        1 / 0  # noqa: B018
-    assert (x * 2).requires_grad
+def jet_of(gate: str, u: Jet, v: Jet) -> Jet:
+    if gate == "+":
+        return u[0] + v[0], u[1] + v[1], u[2] + v[2]
+    if gate == "*":
+        return u[0] * v[0], u[1] * v[0] + u[0] * v[1], u[2] * v[0] + 2 * u[1] * v[1] + u[0] * v[2]
+    t = float(np.tanh(u[0]))
+    slope = 1 - t * t
+    return t, slope * u[1], slope * u[2] - 2 * t * slope * u[1] ** 2
 
 
-def test_no_grad_is_the_threads_own() -> None:
-    x = leaf(1)
-    seen = []
-    with no_grad():
-        thread = threading.Thread(target=lambda: seen.append((x * 2).requires_grad))
-        thread.start()
-        thread.join()
-    assert seen == [True]
+@given(st.lists(st.sampled_from("+*t"), max_size=12), st.integers(0, 2**16))
+def test_random_graphs_agree_with_forward_derivatives(gates: list[str], seed: int) -> None:
+    """Of graphs that branch at random, the first derivative and the second."""
+    picks = np.random.default_rng(seed).integers(2**16, size=(len(gates), 2))
 
+    def run(x: Any, apply: Any) -> Any:
+        values = [x]
+        for gate, (i, j) in zip(gates, picks, strict=True):
+            values.append(apply(gate, values[i % len(values)], values[j % len(values)]))
+        return values[-1]
 
-# --- memory ---------------------------------------------------------------------------
+    def graph(x: Any) -> Any:
+        return run(x, lambda g, u, v: u + v if g == "+" else u * v if g == "*" else np.tanh(u))
 
-
-def test_deep_chain_goes_backward_and_is_freed() -> None:
-    x = leaf(1)
-    y = x
-    for _ in range(100_000):
-        y = y + 1
-    y.backward()
-    assert x.grad.item() == 1
-    del y
-
-
-def test_deep_chain_is_freed_without_backward() -> None:
-    y = leaf(1)
-    for _ in range(300_000):
-        y = -y
-    last = weakref.ref(y)
-    del y
-    assert last() is None
-
-
-def test_no_reference_cycles(rng: np.random.Generator) -> None:
-    X = rng.standard_normal((4, 3))
-    W = Tensor(rng.standard_normal((3, 2)), requires_grad=True)
-
-    def graph() -> Tensor:
-        scores = np.exp(np.maximum(0, X @ W)).reshape(2, 4)[0:2].T.sum(axis=1)
-        return record(ops.mse_loss, (scores, np.ones(4), None)) + scores.max()
-
-    gc.collect()
-    gc.disable()
-    try:
-        for finish in (lambda t: None, Tensor.backward):
-            loss = graph()
-            finish(loss)
-            watched = [weakref.ref(loss), weakref.ref(loss._node)]
-            if loss._node.args is not None:
-                watched += [weakref.ref(each) for each in loss._node.args]
-            del loss
-            assert [each() for each in watched] == [None] * len(watched)
-    finally:
-        gc.enable()
-
-
-def test_backward_frees_the_graph_it_has_walked() -> None:
-    y = np.exp(leaf(1, 2))
-    inner = weakref.ref(y._node)
-    loss = y.sum()
-    del y
-    assert inner() is not None
-    loss.backward()
-    assert inner() is None
-
-
-def test_steps_do_not_grow_memory() -> None:
-    x = leaf(*range(10))
-
-    def steps(n: int) -> None:
-        for _ in range(n):
-            np.square(x).sum().backward()
-            x.grad = None
-
-    steps(100)
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        steps(1000)
-        assert tracemalloc.get_traced_memory()[0] - before < 20_000
-    finally:
-        tracemalloc.stop()
-
-
-@given(st.lists(st.sampled_from("+*m"), max_size=12), st.integers(0, 2**16))
-def test_random_graphs_agree_with_dual_numbers(gates: list[str], seed: int) -> None:
-    """Forward-mode derivatives, computed along, of a graph that branches at random."""
-    rng = np.random.default_rng(seed)
-    x = leaf(0.5)
-    nodes, values, slopes = [x], [0.5], [1.0]
-    for gate in gates:
-        i, j = rng.integers(len(nodes), size=2)
-        u, v, du, dv = values[i], values[j], slopes[i], slopes[j]
-        if gate == "+":
-            node, value, slope = nodes[i] + nodes[j], u + v, du + dv
-        elif gate == "*":
-            node, value, slope = nodes[i] * nodes[j], u * v, du * v + u * dv
-        else:
-            node = np.tanh(nodes[i])
-            value, slope = np.tanh(u), du * (1 - np.tanh(u) ** 2)
-        nodes.append(node)
-        values.append(value)
-        slopes.append(slope)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deep products may overflow, in both alike
-        nodes[-1].backward()
-    np.testing.assert_allclose(x.grad.item(), slopes[-1], rtol=1e-9)
+    with np.errstate(all="ignore"):  # deep products may overflow, in both alike
+        value, slope, curvature = run((0.5, 1.0, 0.0), jet_of)
+        found = fastnn.value_and_grad(fastnn.grad(graph))(0.5)
+    np.testing.assert_allclose(found, (slope, curvature), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(graph(0.5), value, rtol=1e-12)

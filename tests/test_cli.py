@@ -27,7 +27,7 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("", "train, evaluate, predict or info"),
+        ("", "train, evaluate, predict, lecture or info"),
         ("fly", "fly"),
         ("train --fly", "--fly"),
         ("train extra", "extra"),
@@ -67,6 +67,11 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
         ("evaluate m --part some", "--part: invalid choice: 'some'"),
         ("predict m", "INPUT"),
         ("predict m x.npy --out y.pkl", "--out y.pkl does not end in .csv, .txt, .npy"),
+        ("lecture page", "TOPIC: 'page' is not gates, sigmoid, slope"),
+        ("lecture --save drawings", "which topic? Name one, or all (see 'fastnn lecture --help')"),
+        ("lecture --code", "which topic?"),
+        ("lecture gates --code --save drawings", "not allowed with argument"),
+        ("lecture gates sigmoid", "unrecognized arguments: sigmoid"),
         ("info --threads none", "--threads: 'none' is not"),
     ],
 )
@@ -76,12 +81,12 @@ def test_bad_usage_is_status_2_and_one_line(
     refused(capsys, 2, line.split(), message)
 
 
-@pytest.mark.parametrize("option", ["--out", "--resume"])
+@pytest.mark.parametrize("option", ["train --out", "train --resume", "lecture gates --save"])
 @pytest.mark.parametrize("path", ["", "a\0b"])
 def test_what_is_no_path_is_bad_usage(
     capsys: pytest.CaptureFixture[str], option: str, path: str
 ) -> None:
-    refused(capsys, 2, ["train", option, path], "is not a path")
+    refused(capsys, 2, [*option.split(), path], "is not a path")
 
 
 def test_an_option_with_a_line_break_still_gives_one_line(
@@ -181,7 +186,7 @@ def test_a_path_that_the_terminal_cannot_show_is_escaped(
     assert "\\u0416: No such file" in screen.read()
 
 
-@pytest.mark.parametrize("command", ["", "train", "evaluate", "predict", "info"])
+@pytest.mark.parametrize("command", ["", "train", "evaluate", "predict", "lecture", "info"])
 @pytest.mark.parametrize("columns", ["30", "200"])
 def test_help_fits_any_terminal(
     capsys: pytest.CaptureFixture[str],

@@ -10,7 +10,8 @@ from numerical import check_gradients
 
 import fastnn
 from fastnn import losses
-from fastnn.tensor import Tensor, no_grad
+from fastnn.modes import no_grad
+from fastnn.tensor import Tensor
 
 LABELS = np.array([2, 0, 1, 2])
 

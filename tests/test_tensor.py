@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import pickle
 
 import numpy as np
@@ -118,6 +120,78 @@ def test_copying_a_leaf_keeps_it_a_leaf() -> None:
     assert t.grad is None
 
 
+def test_results_are_not_copied_with_their_graph() -> None:
+    y = leaf(1, 2) * 2
+    for copies in (copy.deepcopy, pickle.dumps, lambda t: copy.deepcopy({"loss": [t]})):
+        with pytest.raises(TypeError, match=r"result of multiply .* \.detach\(\)"):
+            copies(y)
+    assert copy.deepcopy(y.detach()).data.tolist() == [2, 4]
+    assert copy.copy(y).data is y.data
+
+
+def test_pickled_leaves() -> None:
+    t = Tensor([1.0, 2.0], requires_grad=True, name="W")
+    (t * 3).sum().backward()
+    twin = pickle.loads(pickle.dumps(t))
+    assert (twin.requires_grad, twin.name, twin.grad.tolist()) == (True, "W", [3, 3])
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda t: np.asarray(t),
+        lambda t: np.array(t, np.float32),
+        lambda t: np.array([t, t]),
+        lambda t: np.array([[1.0, t]]),
+        lambda t: np.r_[t, t],
+        lambda t: np.r_[1.0, t],
+        lambda t: np.c_[t],
+        lambda t: np.float64(t),
+        lambda t: np.full(3, t),
+        lambda t: np.arange(t),
+        lambda t: np.mean([t, t]),
+        lambda t: np.random.default_rng(0).normal(t),
+        lambda t: np.vectorize(abs)(t),
+        lambda t: np.ma.array(t),
+        lambda t: np.zeros(3).__setitem__(slice(None), t),
+        lambda t: complex(t),
+        lambda t: math.sin(t),
+        lambda t: math.floor(t),
+        lambda t: "%f" % t,  # noqa: UP031
+        lambda t: [1, 2, 3][t],
+        lambda t: range(t),
+        lambda t: 1 if t else 2,
+        lambda t: t and 2,
+        lambda t: not t,
+    ],
+)
+def test_no_other_way_loses_a_gradient_silently(lose) -> None:
+    with pytest.raises(TypeError, match=r"would silently lose the gradient.*(item|detach)\(\)"):
+        lose(leaf(2).sum())
+
+
+def test_python_knows_tensors() -> None:
+    t = leaf(3, 1, 2)
+    assert sum([t, t, t]).requires_grad
+    assert math.prod([t, t]).data.tolist() == [9, 1, 4]
+    assert max(t).item() == 3
+    assert sorted(t)[0].requires_grad
+    assert [row.item() for row in reversed(t)] == [2, 1, 3]
+    first, *_ = t
+    assert first.requires_grad
+    assert 2.0 in t
+    with pytest.raises(TypeError, match="JSON"):
+        json.dumps(t)
+
+
+def test_formats() -> None:
+    t = leaf(2, 3)
+    assert f"{t.sum():.3f} {t.sum():>6.1f}" == "5.000    5.0"
+    assert f"{t}" == repr(t)
+    with pytest.raises(TypeError, match=r"shape \(2,\).*\.item\(\)"):
+        f"{t:.3f}"
+
+
 # --- NumPy's protocols ----------------------------------------------------------------
 
 
@@ -194,11 +268,11 @@ def test_functions_without_a_gradient_give_plain_values() -> None:
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda t: np.spacing(t), r"np\.spacing "),
+        (lambda t: np.gcd(t, 1), r"np\.gcd "),
         (lambda t: np.subtract.reduce(t), r"np\.subtract\.reduce"),
         (lambda t: np.add.reduce(t, dtype=np.float32), r"reduce\(\).*dtype"),
         (lambda t: np.exp(t, where=[True, False]), r"np\.exp with where="),
-        (lambda t: np.convolve(t, t), r"np\.convolve"),
+        (lambda t: np.unique(t), r"np\.unique"),
         (lambda t: np.linalg.qr(np.outer(t, t)), r"np\.linalg\.qr"),
         (lambda t: np.fft.fft(t), r"np\.fft\.fft"),
         (lambda t: np.sum(t, dtype=np.float32), r"np\.sum\(\).*dtype"),
@@ -208,38 +282,6 @@ def test_functions_without_a_gradient_give_plain_values() -> None:
 def test_the_unsupported_is_named(call, name: str) -> None:
     with pytest.raises(TypeError, match=name):
         call(leaf(1, 2))
-
-
-def test_writing_a_tensor_into_an_array_names_the_fix() -> None:
-    z = np.zeros(2)
-    t = leaf(1, 2)
-    with pytest.raises(TypeError, match="z = z \\+ t"):
-        z += t
-    with pytest.raises(TypeError, match="out="):
-        np.exp(t, out=z)
-    assert z.tolist() == [0, 0]
-
-
-def test_in_place_operators_make_new_nodes() -> None:
-    x = leaf(1, 2)
-    t = before = x * 2
-    t += 1
-    t *= 3
-    t -= x
-    t /= 2
-    assert t is not before
-    assert before.data.tolist() == [2, 4]
-    t.sum().backward()
-    assert x.grad.tolist() == [2.5, 2.5]
-
-
-@pytest.mark.parametrize("symbol", ["+", "-", "*", "/"])
-def test_in_place_operators_spare_leaves(symbol: str) -> None:
-    with pytest.raises(TypeError, match=rf"t\.data \{symbol}= v"):
-        exec(f"t {symbol}= 1", {"t": leaf(1)})
-    scope = {"t": Tensor([4.0])}
-    exec(f"t {symbol}= 2", scope)
-    assert scope["t"].item() == eval(f"4.0 {symbol} 2")
 
 
 def test_foreign_operands_get_their_turn() -> None:

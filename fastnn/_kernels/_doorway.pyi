@@ -28,6 +28,7 @@ def iterated(
     reducing: bool = False,
     result_axes: tuple[int, ...] = (),
     skip_first: int = 0,
+    in_order: Any = None,
 ) -> list[Any] | None: ...
 
 class Fusion:

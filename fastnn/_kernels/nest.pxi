@@ -27,7 +27,7 @@ cdef extern from "numpy/ndarrayobject.h":
     bint NpyIter_IsFirstVisit(NpyIter *, int)
     cnp.npy_uint32 NPY_ITER_BUFFERED, NPY_ITER_EXTERNAL_LOOP, NPY_ITER_GROWINNER
     cnp.npy_uint32 NPY_ITER_REDUCE_OK, NPY_ITER_DELAY_BUFALLOC, NPY_ITER_ZEROSIZE_OK
-    cnp.npy_uint32 NPY_ITER_READWRITE, NPY_ITER_READONLY, NPY_ITER_WRITEONLY, NPY_ITER_ALIGNED
+    cnp.npy_uint32 NPY_ITER_READWRITE, NPY_ITER_READONLY, NPY_ITER_ALIGNED
     cnp.npy_uint32 NPY_ITER_NO_BROADCAST, NPY_ITER_DONT_NEGATE_STRIDES
     int NPY_KEEPORDER, NPY_UNSAFE_CASTING
 
@@ -91,14 +91,15 @@ cdef Py_ssize_t inner_loops(const Nest *nest) noexcept nogil:
 
 def iterated(
     list operands, bint given, bint buffered=True, bint reducing=False, tuple result_axes=(),
-    Py_ssize_t skip_first=0
+    Py_ssize_t skip_first=0, cnp.ndarray in_order=None
 ) -> list | None:
     """The inner loops that NumPy's iterator makes of the operands, the written one last.
 
     ``given`` says whether the written one was given to NumPy (``out=``): an axis is walked
     backwards only then.  Without ``buffered`` the iterator may not copy.  With ``reducing``, the operands are (source, result), ``result_axes`` says where the axes of
     the source are in the result (-1: nowhere), and the first ``skip_first`` visits to an element
-    of the result are left out, for it holds the first value already.
+    of the result are left out, for it holds the first value already.  ``in_order`` is a copy of
+    the source, on one axis, in the order in which it is walked over: it is read instead.
 
     Returns (addresses, count, strides) of each; None where the iterator copies an operand piece
     by piece into a buffer of its own.
@@ -111,9 +112,11 @@ def iterated(
     cdef NpyIter *it
     cdef NpyIter_IterNextFunc *next
     cdef char **data
+    cdef char *start[MAX_OPERANDS]
     cdef cnp.npy_intp *strides
+    cdef cnp.npy_intp step[MAX_OPERANDS]
     cdef cnp.npy_intp *size
-    cdef cnp.npy_intp count, skipped
+    cdef cnp.npy_intp count, skipped, done = 0
     cdef list found = []
     cdef cnp.npy_uint32 flags = NPY_ITER_EXTERNAL_LOOP | NPY_ITER_ZEROSIZE_OK
     if buffered:
@@ -138,8 +141,8 @@ def iterated(
     else:
         for i in range(nop):
             op[i] = <PyArrayObject *> <PyObject *> operands[i]
+            # The written one too: else the iterator's buffers, which are empty, go to it.
             op_flags[i] = NPY_ITER_READONLY | NPY_ITER_ALIGNED
-        op_flags[nop - 1] = NPY_ITER_WRITEONLY | NPY_ITER_ALIGNED
         it = NpyIter_AdvancedNew(
             nop, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags, NULL, -1, NULL, NULL, 0)
     try:
@@ -153,17 +156,22 @@ def iterated(
         size = NpyIter_GetInnerLoopSizePtr(it)
         while True:
             for i in range(nop):
-                if not lies_in(data[i], <cnp.ndarray> <object> <PyObject *> op[i]):
+                start[i], step[i] = data[i], strides[i]
+                if i and in_order is not None:
+                    step[i] = cnp.PyArray_ITEMSIZE(in_order)
+                    start[i] = <char *> cnp.PyArray_DATA(in_order) + done * step[i]
+                elif not lies_in(data[i], <cnp.ndarray> <object> <PyObject *> op[i]):
                     return None
+            done += size[0]
             count, skipped = size[0], 0
             if skip_first > 0 and NpyIter_IsFirstVisit(it, 0):
                 skipped = 1 if strides[0] == 0 else count
                 skip_first -= skipped
             if count > skipped:
                 found.append((
-                    [<Py_ssize_t> data[i] + skipped * strides[i] for i in range(nop)],
+                    [<Py_ssize_t> start[i] + skipped * step[i] for i in range(nop)],
                     count - skipped,
-                    [strides[i] for i in range(nop)],
+                    [step[i] for i in range(nop)],
                 ))
             if not next(it):
                 break

@@ -356,7 +356,7 @@ cdef class Tape:
         cdef Item *item
         cdef Link *link
         cdef double began = 0
-        cdef bint stained = True  # with flags that no loop has raised
+        cdef int stale = ALL_FLAGS  # flags that may stand though no loop here has raised them
         cdef char *memory = <char *> aligned(<Py_ssize_t> self.block)
         while step[0] < last:
             for i in range(self.link_count):
@@ -371,21 +371,22 @@ cdef class Tape:
                 if profile:
                     began = fn_seconds()
                 if item.kind == LOOP:
-                    if stained and item.heed:
+                    if stale & item.heed:
                         feclearexcept(ALL_FLAGS)
-                        stained = False
+                        stale = 0
                     run_loop(item, self.threads)
+                    stale |= ALL_FLAGS & ~item.heed
                     if item.trouble.found or item.flags & item.fatal:
                         self.stopped = i
                         return TROUBLE if item.trouble.found else FLAGS
                 elif item.kind == KERNEL:
-                    stained = True
+                    stale = ALL_FLAGS
                     run_kernel(item, memory, self.shared_bytes, self.threads)
                     if item.call.status != OK:
                         self.stopped = i
                         return STATUS
                 elif item.kind == CORE:
-                    stained = True
+                    stale = ALL_FLAGS
                     run_core(item)
                 if profile:
                     item.seconds += fn_seconds() - began

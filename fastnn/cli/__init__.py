@@ -1,4 +1,4 @@
-"""The command ``fastnn``: train, evaluate, predict, info.
+"""The command ``fastnn``: train, evaluate, predict, lecture, info.
 
 Exit status: 0 done; 1 a file is bad or missing, or training diverged; 2 bad usage; 130
 stopped by Ctrl-C; 141 whoever read the output went away. Every failure is one line on

@@ -49,13 +49,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version of fastnn and leave")
     # Not required=True: argparse would then list them in an order of its own.
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_add_train, _add_evaluate, _add_predict, _add_info):
+    for add in (_add_train, _add_evaluate, _add_predict, _add_lecture, _add_info):
         add(commands)
     parser.set_defaults(run=lambda args: parser.error("which command? " + _NAMES))
     return parser
 
 
-_NAMES = "train, evaluate, predict or info"
+_NAMES = "train, evaluate, predict, lecture or info"
 _DATA = "digits, idx:FOLDER, cifar10:FOLDER or npz:FILE"
 
 
@@ -250,6 +250,37 @@ def _add_predict(commands: _Commands) -> None:
     _add_threads(parser)
 
 
+def _add_lecture(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "lecture",
+        "show the lecture's examples, with their numbers and drawings",
+        "examples:\n"
+        "  fastnn lecture                        list the topics\n"
+        "  fastnn lecture gates\n"
+        "  fastnn lecture all --save drawings\n"
+        "  fastnn lecture eleven --code",
+    )
+    parser.add_argument(
+        "topic",
+        nargs="?",
+        type=_topic,
+        metavar="TOPIC",
+        help="one of the list, or all (default: print the list)",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--save",
+        type=_path,
+        metavar="FOLDER",
+        help="write the drawings there too: graphs as SVG, curves and images as PNG (for "
+        "which matplotlib is needed)",
+    )
+    what.add_argument(
+        "--code", action="store_true", help="print the topic's Python code, and do not run it"
+    )
+
+
 def _add_info(commands: _Commands) -> None:
     parser = _add(
         commands,
@@ -335,6 +366,14 @@ def _accepted(text: str, check: Callable[[str], object]) -> str:
         check(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _topic(text: str) -> str:
+    from fastnn.lecture import TOPICS
+
+    if text != "all" and text not in TOPICS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {', '.join(TOPICS)} or all")
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy.typing as npt
 from fastnn import _kernels as k
 from fastnn.checks import finite, real_array, whole
 from fastnn.init import Seed
-from fastnn.tensor import Tensor, no_grad, recorder, wrap
+from fastnn.modes import no_grad, recorder
+from fastnn.ops.op import answer_of
+from fastnn.tensor import Tensor, wrap
 
 Self = TypeVar("Self", bound="Module")
 
@@ -78,16 +81,17 @@ class Module:
         """
         taken = recorder()
         if taken is not None:
-            taken.guard(self._fingerprint, self._fingerprint())
+            taken.guard(partial(self._fingerprint, taken.remember(vars(self))))
         return self.forward(
             *[each if isinstance(each, Tensor) else _input(each) for each in inputs]
         )
 
-    def _fingerprint(self) -> list[Any]:
+    def _fingerprint(self, but: set[str]) -> list[Any]:
         """What a program that was recorded with this module depends on."""
         return [
             (name, member if isinstance(member, int | float | str) else id(member))
             for name, member in (("training", self.training), *self.members())
+            if name not in but
         ]
 
     # --- what it is made of ---------------------------------------------------------
@@ -333,7 +337,7 @@ def _input(value: Any) -> Any:
     """Arrays and lists of numbers as Tensors; a forward may take anything else too."""
     if isinstance(value, np.ndarray):
         return wrap(real_array(value, "input"))
-    if hasattr(type(value), "__fastnn_op__"):
+    if answer_of(type(value)):
         return wrap(value)
     first = value
     while isinstance(first, list) and first:

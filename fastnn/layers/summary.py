@@ -10,7 +10,8 @@ import numpy as np
 
 from fastnn.checks import whole
 from fastnn.layers.module import Module, Parameter, in_mode
-from fastnn.tensor import Tensor, no_grad, wrap
+from fastnn.modes import no_grad
+from fastnn.tensor import Tensor, wrap
 
 
 def of_parameters(model: Module) -> str:

@@ -7,7 +7,19 @@ Below the rows of each module stand the NumPy functions that are made of them.
 
 import numpy as np
 
-from fastnn.ops import arrangement, contractions, linalg, reductions, shapes
+from fastnn.ops import (
+    arrangement,
+    contractions,
+    factorizations,
+    joining,
+    linalg,
+    norms,
+    ordering,
+    reductions,
+    sequences,
+    shapes,
+    statistics,
+)
 from fastnn.ops.activations import log_softmax, relu, sigmoid, softmax, tanh
 from fastnn.ops.elementwise import (
     ELEMENTWISE,
@@ -19,6 +31,7 @@ from fastnn.ops.elementwise import (
     floor_divide,
     multiply,
     negative,
+    positive,
     power,
     remainder,
     round,
@@ -66,10 +79,12 @@ __all__ = [
     "cumsum",
     "divide",
     "dropout",
+    "factorizations",
     "floor_divide",
     "getitem",
     "hinge_loss",
     "huber_loss",
+    "joining",
     "l1_loss",
     "linalg",
     "linear",
@@ -83,7 +98,10 @@ __all__ = [
     "mse_loss",
     "multiply",
     "negative",
+    "norms",
+    "ordering",
     "plain_index",
+    "positive",
     "power",
     "prod",
     "reductions",
@@ -92,10 +110,12 @@ __all__ = [
     "reshape",
     "round",
     "scatter",
+    "sequences",
     "setitem",
     "shapes",
     "sigmoid",
     "softmax",
+    "statistics",
     "std",
     "subtract",
     "sum",

@@ -9,23 +9,21 @@ import numpy as np
 
 from fastnn.ops.elementwise import multiply
 from fastnn.ops.indexing import scatter
-from fastnn.ops.op import Op, implements, sum_to
+from fastnn.ops.op import Function, Op, as_array, implements, newer
 from fastnn.ops.products import matmul
-
-
-def _array(value: Any) -> Any:
-    return value if hasattr(value, "ndim") else np.asarray(value)
+from fastnn.ops.shapes import axes_of
 
 
 @implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """As ``numpy.tensordot``: one matrix multiply."""
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if np.ndim(axes) == 0:
-        over_a, over_b = list(range(a.ndim - axes, a.ndim)), list(range(axes))
-    else:
-        over_a, over_b = ([int(i) for i in np.atleast_1d(each)] for each in axes)
-    over_a, over_b = [i % a.ndim for i in over_a], [i % b.ndim for i in over_b]
+        axes = range(-axes, 0), range(axes)
+    over_a, over_b = (
+        [*axes_of(tuple(int(i) for i in np.atleast_1d(each)), array.ndim)]
+        for each, array in zip(axes, (a, b), strict=True)
+    )
     lengths = [a.shape[i] for i in over_a]
     if lengths != [b.shape[i] for i in over_b]:
         raise ValueError(
@@ -48,7 +46,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 @implements(np.dot)
 def dot(a: Any, b: Any) -> Any:
     """As ``numpy.dot``."""
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if 0 in (a.ndim, b.ndim):
         return multiply(a, b)
     if a.ndim <= 2 and b.ndim <= 2:
@@ -59,16 +57,24 @@ def dot(a: Any, b: Any) -> Any:
 @implements(np.inner)
 def inner(a: Any, b: Any, /) -> Any:
     """As ``numpy.inner``."""
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if 0 in (a.ndim, b.ndim):
         return multiply(a, b)
     return tensordot(a, b, (-1, -1))
 
 
-@implements(np.outer, np.linalg.outer)
+@implements(np.outer)
 def outer(a: Any, b: Any) -> Any:
     """As ``numpy.outer``."""
     return multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1)))
+
+
+@implements(np.linalg.outer)
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """As ``numpy.linalg.outer``."""
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(f"outer wants two rows, got {np.shape(x1)} and {np.shape(x2)}")
+    return outer(x1, x2)
 
 
 @implements(np.vdot)
@@ -80,7 +86,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """As ``numpy.kron``."""
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     ndim = max(a.ndim, b.ndim)
     shape_a = (1,) * (ndim - a.ndim) + a.shape
     shape_b = (1,) * (ndim - b.ndim) + b.shape
@@ -98,7 +104,7 @@ def cross(
     """As ``numpy.cross``, of vectors of three components."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(_array(a), axisa, -1), np.moveaxis(_array(b), axisb, -1)
+    a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(
             f"cross wants vectors of 3 components, got {a.shape[-1]} and {b.shape[-1]}"
@@ -122,8 +128,27 @@ def linalg_matmul(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """As ``numpy.linalg.vecdot``."""
-    return np.sum(multiply(x1, x2), axis=axis)
+    """As ``numpy.linalg.vecdot`` and ``numpy.vecdot``."""
+    x1, x2 = (np.moveaxis(as_array(each), axis, -1) for each in (x1, x2))
+    return matmul(x1[..., None, :], x2[..., None])[..., 0, 0]
+
+
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """As ``numpy.matvec``."""
+    return matmul(x1, as_array(x2)[..., None])[..., 0]
+
+
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """As ``numpy.vecmat``."""
+    return matmul(as_array(x1)[..., None, :], x2)[..., 0, :]
+
+
+# Ufuncs of matrices and vectors, as far as this version of NumPy has them.
+PRODUCTS: dict[Any, Function] = {
+    ufunc: function
+    for name, function in (("vecdot", vecdot), ("matvec", matvec), ("vecmat", vecmat))
+    for ufunc in newer(name)
+}
 
 
 # --- einsum ---------------------------------------------------------------------------
@@ -143,10 +168,11 @@ def _einsum_backward(
     *operands: Any,
 ) -> tuple[Any, ...]:
     """For each operand, the sum over the products of g with all the others."""
-    sizes: dict[str, int] = {}
-    for letters, operand in zip(inputs, operands, strict=True):
-        for letter, length in zip(letters, operand.shape, strict=True):
-            sizes[letter] = max(length, sizes.get(letter, 1))
+    sizes = {
+        letter: length
+        for letters, operand in zip(inputs, operands, strict=True)
+        for letter, length in zip(letters, operand.shape, strict=True)
+    }
     parts: list[Any] = [None, None, None]
     for i, operand in enumerate(operands):
         if not needs[i + 3]:
@@ -165,12 +191,21 @@ def _einsum_backward(
             index = np.ix_(*(np.arange(sizes[letter]) for letter in distinct))
             where = tuple(index[distinct.index(letter)] for letter in inputs[i])
             part = scatter(part, where, operand.shape)
-        parts.append(sum_to(part, operand.shape))
+        parts.append(part)
     return tuple(parts)
 
 
+class _Multilinear(Op):
+    """An op whose derivative by an operand reads the others, and not the operand itself."""
+
+    __slots__ = ()
+
+    def reads(self, position: int, what: int) -> bool:
+        return what != position and super().reads(position, what)
+
+
 # Arguments: NumPy's optimize, the subscripts of the operands and of the result, operands.
-_einsum = Op("einsum", _sum_over_products, joint=_einsum_backward)
+_einsum = _Multilinear("einsum", _sum_over_products, joint=_einsum_backward)
 
 
 @implements(np.einsum)
@@ -178,7 +213,32 @@ def einsum(*args: Any, optimize: Any = False) -> Any:
     """As ``numpy.einsum``, in both of its notations, of any number of operands."""
     subscripts, operands = _in_letters(args)
     inputs, output = _explicit(subscripts, [operand.ndim for operand in operands])
+    inputs, operands = _without_stretched(inputs, operands)
     return _einsum(optimize, inputs, output, *operands)
+
+
+def _without_stretched(
+    inputs: tuple[str, ...], operands: list[Any]
+) -> tuple[tuple[str, ...], list[Any]]:
+    """Each operand without its axes of length 1 that broadcast: they select nothing."""
+    longer = {
+        letter
+        for letters, operand in zip(inputs, operands, strict=True)
+        for letter, length in zip(letters, operand.shape, strict=True)
+        if length != 1
+    }
+    kept_inputs, kept_operands = [], []
+    for letters, operand in zip(inputs, operands, strict=True):
+        kept = [
+            (letter, length)
+            for letter, length in zip(letters, operand.shape, strict=True)
+            if length != 1 or letter not in longer
+        ]
+        kept_inputs.append("".join(letter for letter, _ in kept))
+        if len(kept) < operand.ndim:
+            operand = np.reshape(operand, [length for _, length in kept])
+        kept_operands.append(operand)
+    return tuple(kept_inputs), kept_operands
 
 
 _LETTERS = string.ascii_letters
@@ -187,7 +247,7 @@ _LETTERS = string.ascii_letters
 def _in_letters(args: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """Subscripts as text, also where they were given as lists of numbers."""
     if isinstance(args[0], str):
-        return args[0].replace(" ", ""), [_array(each) for each in args[1:]]
+        return args[0].replace(" ", ""), [as_array(each) for each in args[1:]]
 
     def letters(numbers: Any) -> str:
         return "".join("..." if each is Ellipsis else _LETTERS[each] for each in numbers)
@@ -196,7 +256,7 @@ def _in_letters(args: tuple[Any, ...]) -> tuple[str, list[Any]]:
     text = ",".join(letters(args[2 * i + 1]) for i in range(pairs))
     if len(args) % 2:
         text += "->" + letters(args[-1])
-    return text, [_array(args[2 * i]) for i in range(pairs)]
+    return text, [as_array(args[2 * i]) for i in range(pairs)]
 
 
 def _explicit(subscripts: str, dimensions: list[int]) -> tuple[tuple[str, ...], str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.ops.op import Function, Op, implements, plain
+from fastnn.ops.indexing import setitem
+from fastnn.ops.op import Function, Op, as_array, implements, newer, plain
 
 LOG_2, LOG_10 = float(np.log(2)), float(np.log(10))
 
@@ -26,6 +27,8 @@ def _power_by_base(g: Any, _y: Any, a: Any, b: Any) -> Any:
 
 def _power_by_exponent(g: Any, y: Any, a: Any, _b: Any) -> Any:
     # 0**b stays 0 around every b > 0: its slope is 0, not the NaN of 0 * log(0).
+    if isinstance(a, (int, float)):
+        return g * (y * float(np.log(a))) if a else np.zeros_like(g)
     return g * (y * np.log(np.where(a == 0, 1, a)))
 
 
@@ -36,9 +39,10 @@ def _to_larger(g: Any, a: Any, b: Any) -> Any:
     return 0.5 * g * halves
 
 
-def _to_number(g: Any, a: Any, b: Any) -> Any:
-    """What a gets of g where a NaN in b does not count."""
-    return _to_larger(g, np.where(np.isnan(a), -np.inf, a), np.where(np.isnan(b), -np.inf, b))
+def _to_number(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """What a gets of g where y is the one of a and b that is not NaN, or was chosen."""
+    is_a, is_b = ((y == each) | (np.isnan(y) & np.isnan(each)) for each in (a, b))
+    return np.where(is_a, np.where(is_b, 0.5 * g, g), 0)
 
 
 def _hypotenuse(g: Any, y: Any, a: Any) -> Any:
@@ -113,7 +117,7 @@ _DERIVATIVES: dict[np.ufunc, tuple[Function | None, ...]] = {
     np.absolute: (lambda g, _y, a: g * np.sign(a),),
     np.fabs: (lambda g, _y, a: g * np.sign(a),),
     np.copysign: (
-        lambda g, _y, a, b: g * np.where(np.signbit(a) == np.signbit(b), 1.0, -1.0),
+        lambda g, _y, a, b: np.where(np.signbit(a) == np.signbit(b), g, -g),
         _flat,
     ),
     np.maximum: (
@@ -125,15 +129,16 @@ _DERIVATIVES: dict[np.ufunc, tuple[Function | None, ...]] = {
         lambda g, _y, a, b: _to_larger(g, a, b),
     ),
     np.fmax: (
-        lambda g, _y, a, b: _to_number(g, a, b),
-        lambda g, _y, a, b: _to_number(g, b, a),
+        lambda g, y, a, b: _to_number(g, y, a, b),
+        lambda g, y, a, b: _to_number(g, y, b, a),
     ),
     np.fmin: (
-        lambda g, _y, a, b: _to_number(g, -a, -b),
-        lambda g, _y, a, b: _to_number(g, -b, -a),
+        lambda g, y, a, b: _to_number(g, y, a, b),
+        lambda g, y, a, b: _to_number(g, y, b, a),
     ),
     # flat between jumps
     np.sign: (_flat,),
+    np.spacing: (_flat,),
     np.floor: (_flat,),
     np.ceil: (_flat,),
     np.trunc: (_flat,),
@@ -147,10 +152,10 @@ ELEMENTWISE: dict[np.ufunc, Op] = {
     for ufunc, rules in _DERIVATIVES.items()
 }
 
-add, subtract, multiply, divide, negative, absolute, floor_divide, remainder = (
+add, subtract, multiply, divide, negative, positive, absolute, floor_divide, remainder = (
     ELEMENTWISE[ufunc]
     for ufunc in (
-        np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute,
+        np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute,
         np.floor_divide, np.remainder,
     )
 )  # fmt: skip
@@ -165,7 +170,7 @@ power = Op("power", operator.pow, _power_by_base, _power_by_exponent, broadcasts
 where = Op(
     "where",
     np.where,
-    None,
+    _flat,
     lambda g, _y, condition, _a, _b: np.where(condition, g, 0),
     lambda g, _y, condition, _a, _b: np.where(condition, 0, g),
     broadcasts=True,
@@ -174,10 +179,61 @@ where = Op(
 
 @implements(np.where)
 def numpy_where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """As ``numpy.where``; the condition is a plain array."""
+    """As ``numpy.where``; it is flat in the condition."""
     if x is None and y is None:
         return np.where(plain(condition))
-    return where(plain(condition), x, y)
+    if x is None or y is None:
+        raise ValueError("where wants both x and y, or neither")
+    return where(condition, x, y)
+
+
+@implements(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """As ``numpy.select``."""
+    if len(condlist) != len(choicelist) or len(condlist) == 0:
+        raise ValueError(
+            f"select wants as many conditions as choices, got {len(condlist)} and {len(choicelist)}"
+        )
+    choices = [each if isinstance(each, (int, float)) else as_array(each) for each in choicelist]
+    dtype = np.result_type(*map(plain, choices), plain(default))
+    chosen = default
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
+        if plain(condition).dtype != bool:
+            raise TypeError("select wants conditions of booleans")
+        chosen = where(condition, choice, chosen)
+    return chosen.astype(dtype)
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any) -> Any:
+    """As ``numpy.choose``, of indices in range."""
+    a = np.asarray(plain(a))
+    if np.any((a < 0) | (a >= len(choices))):
+        raise ValueError(f"choose wants indices from 0 to {len(choices) - 1}")
+    chosen: Any = 0
+    for number, choice in enumerate(choices):
+        chosen = where(a == number, choice, chosen)
+    return chosen
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """As ``numpy.piecewise``."""
+    conditions = np.asarray(plain(condlist), bool)
+    if conditions.ndim == x.ndim:
+        conditions = conditions[None]
+    if len(funclist) == len(conditions) + 1:
+        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+    if len(funclist) != len(conditions):
+        raise ValueError(
+            f"piecewise wants {len(conditions)} or {len(conditions) + 1} functions, got "
+            f"{len(funclist)}"
+        )
+    y = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        value = function(x[condition], *args, **kw) if callable(function) else function
+        y = setitem(y, condition, value)
+    return y
 
 
 def _outside(x: Any, low: Any, high: Any) -> tuple[Any, Any]:
@@ -244,10 +300,16 @@ def fix(x: Any) -> Any:
     return np.trunc(x)
 
 
-@implements(np.real, np.real_if_close)
+@implements(np.real)
 def real(val: Any) -> Any:
     """As ``numpy.real``: every Tensor is real."""
     return val
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """As ``numpy.real_if_close``: every Tensor is real."""
+    return a
 
 
 # --- ufuncs with two results ----------------------------------------------------------
@@ -263,9 +325,22 @@ def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
     return floor_divide(a, b), remainder(a, b)
 
 
-PAIRS: dict[np.ufunc, Function] = {np.modf: _modf, np.divmod: _divmod}
+def _frexp(x: Any) -> tuple[Any, Any]:
+    _, exponent = np.frexp(plain(x))
+    return np.ldexp(x, -exponent), exponent
+
+
+PAIRS: dict[np.ufunc, Function] = {np.modf: _modf, np.divmod: _divmod, np.frexp: _frexp}
 
 
 # --- the dtype ------------------------------------------------------------------------
 
-astype = Op("astype", lambda x, dtype: x.astype(dtype), lambda g, _y, x, _dtype: g.astype(x.dtype))
+astype = Op(
+    "astype", lambda x, dtype: x.astype(dtype), lambda g, _y, _x, _dtype: g.astype(_x.dtype)
+)
+
+
+@implements(*newer("astype"))
+def numpy_astype(x: Any, dtype: Any, /) -> Any:
+    """As ``numpy.astype``."""
+    return x.astype(dtype)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from fastnn.ops.op import Op, implements, plain, sum_to, zeros
+from fastnn.ops.op import Op, as_array, implements, plain, sum_to, zeros
 
 
 def plain_index(index: Any) -> Any:
@@ -42,7 +43,7 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
 getitem = Op(
     "getitem",
     lambda x, index: x[index],
-    lambda g, _y, x, index: scatter(g, index, x.shape),
+    lambda g, _y, _x, index: scatter(g, index, _x.shape),
 )
 
 # Arguments: g, an index, and the shape of the zeros to which g is added at the index.
@@ -56,14 +57,14 @@ def _assigned(x: Any, index: Any, value: Any) -> Any:
 
 
 # Of elements that are assigned twice NumPy keeps one, so only that one gets a gradient.
-def _value_backward(g: Any, _y: Any, x: Any, index: Any, value: Any) -> Any:
+def _value_backward(g: Any, _y: Any, _x: Any, index: Any, _value: Any) -> Any:
     part = g[index]
     if not _is_basic(index):
         numbers = np.arange(part.size).reshape(part.shape)
-        winner = np.zeros(x.shape, numbers.dtype)
+        winner = np.zeros(_x.shape, numbers.dtype)
         winner[index] = numbers
         part = part * (winner[index] == numbers)
-    return sum_to(part, np.shape(value)) if part.shape != np.shape(value) else part
+    return part if part.shape == np.shape(_value) else sum_to(part, np.shape(_value))
 
 
 # Arguments: x, an index, and the value that broadcasts to x[index].
@@ -88,7 +89,7 @@ add_at = Op(
     _added_at,
     lambda g, _y, _x, _index, _value: g,
     None,
-    lambda g, _y, _x, index, value: sum_to(g[index], np.shape(value)),
+    lambda g, _y, _x, index, _value: sum_to(g[index], np.shape(_value)),
 )
 
 
@@ -101,7 +102,7 @@ def take(a: Any, indices: Any, axis: int | None = None) -> Any:
     indices = np.asarray(plain(indices))
     if axis is None:
         return np.reshape(a, -1)[indices]
-    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
+    return a[(slice(None),) * normalize_axis_index(axis, a.ndim) + (indices,)]
 
 
 @implements(np.take_along_axis)
@@ -110,7 +111,11 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     indices = plain(indices)
     if axis is None:
         arr, axis = np.reshape(arr, -1), 0
-    return arr[along(indices, axis % arr.ndim, arr.shape)]
+    if indices.ndim != arr.ndim:
+        raise ValueError(
+            f"take_along_axis wants indices of {arr.ndim} axes, got shape {indices.shape}"
+        )
+    return arr[along(indices, normalize_axis_index(axis, arr.ndim), arr.shape)]
 
 
 def along(indices: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -121,9 +126,22 @@ def along(indices: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any, ...]:
             parts.append(indices)
         else:
             ones = [1] * len(shape)
-            ones[each] = length if indices.shape[each] != 1 else 1
-            parts.append(np.arange(ones[each]).reshape(ones))
+            ones[each] = length
+            parts.append(np.arange(length).reshape(ones))
     return tuple(parts)
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """As ``numpy.bincount``; the gradient is the weights'."""
+    x = np.asarray(plain(x))
+    counts = np.bincount(x, minlength=minlength)
+    if weights is None:
+        return counts
+    weights = as_array(weights)
+    if weights.shape != x.shape:
+        raise ValueError(f"bincount wants one weight for each of {len(x)}, got {weights.shape}")
+    return scatter(weights.astype(np.float64), x, counts.shape)
 
 
 @implements(np.compress)
@@ -141,8 +159,10 @@ def extract(condition: Any, arr: Any) -> Any:
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As ``numpy.delete``."""
-    length = arr.size if axis is None else arr.shape[axis]
-    return take(arr, np.delete(np.arange(length), plain(obj)), axis)
+    if axis is None:
+        arr, axis = np.reshape(arr, -1), 0
+    axis = normalize_axis_index(axis, arr.ndim)
+    return take(arr, np.delete(np.arange(arr.shape[axis]), plain(obj)), axis)
 
 
 @implements(np.diagonal)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.ops import elementwise, indexing, reductions
-from fastnn.ops.op import Function, Op
+from fastnn.ops import contractions, elementwise, indexing, reductions
+from fastnn.ops.op import Function, Op, as_array
 
 
 def _reduce(op: Op) -> Function:
@@ -27,7 +27,7 @@ def _accumulate(op: Op) -> Function:
 
 def _outer(op: Op) -> Function:
     def outer(a: Any, b: Any) -> Any:
-        a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in (a, b))
+        a, b = as_array(a), as_array(b)
         return op(np.reshape(a, a.shape + (1,) * b.ndim), b)
 
     return outer
@@ -56,5 +56,8 @@ METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
         for ufunc, op in elementwise.ELEMENTWISE.items()
         if ufunc.nin == 2
     },
-    **{(ufunc, "__call__"): function for ufunc, function in elementwise.PAIRS.items()},
+    **{
+        (ufunc, "__call__"): function
+        for ufunc, function in (*elementwise.PAIRS.items(), *contractions.PRODUCTS.items())
+    },
 }

@@ -11,9 +11,27 @@ import numpy as np
 Function = Callable[..., Any]
 
 
+_ANSWERS: dict[type, Function | None] = {}
+
+
+def answer_of(kind: type) -> Function | None:
+    """The ``__fastnn_op__`` of a type, or None: looked up once, for a miss is slow."""
+    try:
+        return _ANSWERS[kind]
+    except KeyError:
+        answer: Function | None = getattr(kind, "__fastnn_op__", None)
+        _ANSWERS[kind] = answer
+        return answer
+
+
 def plain(value: Any) -> Any:
     """The array in a Tensor, whose gradient nobody wants here; other values as they are."""
-    return value.data if hasattr(type(value), "__fastnn_op__") else value
+    return value.data if answer_of(type(value)) else value
+
+
+def as_array(value: Any) -> Any:
+    """A list or a number as an array; arrays and Tensors as they are."""
+    return value if hasattr(value, "ndim") else np.asarray(value)
 
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
@@ -34,14 +52,24 @@ def implements(*functions: Function) -> Callable[[Function], Function]:
     """
 
     def register(answer: Function) -> Function:
-        first = functions[0]
-        # What Python's own errors call it.
-        answer.__qualname__ = f"{first.__module__.replace('numpy', 'np', 1)}.{first.__name__}"
-        for function in functions:
+        for function in reversed(functions):
+            # What Python's own errors call it.
+            answer.__qualname__ = name_of(function)
             FUNCTIONS[function] = answer
         return answer
 
     return register
+
+
+def newer(name: str) -> tuple[Function, ...]:
+    """The NumPy function of this name, if this version of NumPy has it."""
+    function = getattr(np, name, None)
+    return () if function is None else (function,)
+
+
+def name_of(function: Function) -> str:
+    """What users call a NumPy function."""
+    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
 class Op:
@@ -72,13 +100,13 @@ class Op:
     """
 
     __slots__ = (
+        "_joint_reads",
+        "_reads",
         "_saved_again",
         "broadcasts",
         "forward",
         "joint",
         "name",
-        "reads",
-        "reads_result",
         "rules",
         "saving",
     )  # fmt: skip
@@ -100,9 +128,16 @@ class Op:
         self.saving = saving
         self._saved_again = saved_again
         self.broadcasts = broadcasts
-        self.reads, self.reads_result = _reads(rules, joint)
-        if saving is not None:
-            self.reads_result = False
+        self._reads = tuple(_read_by(rule, 0) for rule in rules)
+        self._joint_reads = _read_by(joint, 0, 2)
+
+    def reads(self, position: int, what: int) -> bool:
+        """Whether the derivative by one argument reads the value of another, or of RESULT."""
+        if what == RESULT and self.saving is not None:
+            return False
+        by_rule = self._reads[position : position + 1]
+        flags = self._joint_reads if not self.rules else by_rule[0] if by_rule else (False,)
+        return flags[min(what + 1, len(flags) - 1)]
 
     def rule(self, position: int) -> Function:
         """The derivative by the argument at this position.
@@ -132,7 +167,7 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         for argument in args:
-            answer = getattr(type(argument), "__fastnn_op__", None)
+            answer = answer_of(type(argument))
             if answer is not None:
                 return answer(argument, self, args)
         return self.forward(*args)
@@ -141,25 +176,25 @@ class Op:
         return f"<op {self.name}>"
 
 
-_ALL_POSITIONS = frozenset(range(64))
+# Stands for the op's result among the positions of its arguments.
+RESULT = -1
 
 
-def _reads(rules: Iterable[Function | None], joint: Function | None) -> tuple[frozenset[int], bool]:
-    """Of which arguments, and whether of the result, the derivatives read the values."""
-    reads: set[int] = set()
-    reads_result = False
-    for function, leading in (*((rule, 2) for rule in rules), (joint, 3)):
-        if function is None:
-            continue
-        parameters = list(inspect.signature(function).parameters.values())
-        reads_result |= not parameters[1].name.startswith("_")
-        for position, parameter in enumerate(parameters[leading:]):
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                if not parameter.name.startswith("_"):
-                    reads |= _ALL_POSITIONS - set(range(position))
-            elif not parameter.name.startswith("_"):
-                reads.add(position)
-    return frozenset(reads), reads_result
+def _read_by(function: Function | None, *not_values: int) -> tuple[bool, ...]:
+    """Of the result, of each argument, and of all further ones: whether the function reads it.
+
+    ``not_values`` are the positions of parameters that are no values of the forward pass.
+    """
+    flags, rest = [], False
+    parameters = inspect.signature(function).parameters.values() if function else ()
+    for parameter in parameters:
+        is_read = not parameter.name.startswith("_")
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            rest = is_read
+        else:
+            flags.append(is_read)
+    kept = [flag for number, flag in enumerate(flags) if number not in not_values]
+    return (*kept, rest)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

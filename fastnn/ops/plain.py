@@ -21,12 +21,13 @@ PLAIN_UFUNCS = frozenset(
 PLAIN_FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
     {
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory,
-        np.shares_memory, np.iscomplexobj, np.isrealobj,
+        np.shares_memory, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal,
         np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
         np.flatnonzero, np.nanargmax, np.nanargmin, np.searchsorted, np.digitize, np.lexsort,
-        np.zeros_like, np.ones_like, np.empty_like, np.full_like,
+        np.zeros_like, np.ones_like, np.empty_like,
+        np.tril_indices_from, np.triu_indices_from, np.diag_indices_from,
         np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv,
-        np.count_nonzero, np.isposinf, np.isneginf, np.bincount, np.histogram, np.isin,
+        np.count_nonzero, np.isposinf, np.isneginf, np.isin,
         np.array2string, np.array_repr, np.array_str,
     }
 )  # fmt: skip

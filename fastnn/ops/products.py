@@ -14,9 +14,10 @@ _KERNEL_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 def _matmul(a: Any, b: Any) -> Any:
     """a @ b, by the kernel when it can: both 2-D and of one float dtype."""
-    dtype = a.dtype
-    if dtype == b.dtype and dtype in _KERNEL_DTYPES and a.ndim == 2 == b.ndim:
-        return k.matmul(a, b)
+    if getattr(a, "ndim", 0) == 2 == getattr(b, "ndim", 0):
+        dtype = a.dtype
+        if dtype == b.dtype and dtype in _KERNEL_DTYPES:
+            return k.matmul(a, b)
     return np.matmul(a, b)
 
 
@@ -24,29 +25,23 @@ def _transposed(a: Any) -> Any:
     return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
-def _matmul_by_a(g: Any, _y: Any, a: Any, b: Any) -> Any:
+def _matmul_by_a(g: Any, _y: Any, _a: Any, b: Any) -> Any:
     if b.ndim == 1:  # y[..., m] = sum over k of a[..., m, k] b[k]
         return g[..., None] * b
-    if a.ndim == 1:  # y[..., n] = sum over k of a[k] b[..., k, n]
+    if _a.ndim == 1:  # y[..., n] = sum over k of a[k] b[..., k, n]
         return matmul(b, g[..., None])[..., 0]
     return matmul(g, _transposed(b))
 
 
-def _matmul_by_b(g: Any, _y: Any, a: Any, b: Any) -> Any:
-    if b.ndim == 1 and a.ndim > 1:
+def _matmul_by_b(g: Any, _y: Any, a: Any, _b: Any) -> Any:
+    if _b.ndim == 1 and a.ndim > 1:
         return a * g[..., None]
     if a.ndim == 1:
-        return g[..., None, :] * a[:, None] if b.ndim > 1 else g * a
+        return g[..., None, :] * a[:, None] if _b.ndim > 1 else g * a
     return matmul(_transposed(a), g)
 
 
-matmul = Op(
-    "matmul",
-    _matmul,
-    lambda g, y, _a, b: _matmul_by_a(g, y, _a, b),
-    lambda g, y, a, _b: _matmul_by_b(g, y, a, _b),
-    broadcasts=True,
-)
+matmul: Op = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
 
 
 def one_dtype(*arrays: Any) -> tuple[Any, ...]:

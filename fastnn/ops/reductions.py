@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastnn.ops.indexing import setitem
-from fastnn.ops.op import Op, implements
-
-
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that ``axis`` names, none of them negative."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(int(each) % ndim for each in axes)
+from fastnn.ops.op import Op, as_array, implements, newer
+from fastnn.ops.shapes import axes_of, merged
 
 
 def _kept(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -23,7 +16,7 @@ def _kept(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     if keepdims or axis is None:
         return reduced
     shape = list(x.shape)
-    for each in _axes(axis, x.ndim):
+    for each in axes_of(axis, x.ndim):
         shape[each] = 1
     return np.reshape(reduced, shape)
 
@@ -31,7 +24,7 @@ def _kept(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 def _count(x: Any, axis: Any) -> int:
     """How many elements of x each result is made of."""
     count = 1
-    for each in _axes(axis, x.ndim):
+    for each in axes_of(axis, x.ndim):
         count *= x.shape[each]
     return count
 
@@ -39,13 +32,13 @@ def _count(x: Any, axis: Any) -> int:
 # --- sums and means -------------------------------------------------------------------
 
 
-def _sum_backward(g: Any, _y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.broadcast_to(_kept(g, x, axis, keepdims), x.shape)
+def _sum_backward(g: Any, _y: Any, _x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.broadcast_to(_kept(g, _x, axis, keepdims), _x.shape)
 
 
-def _mean_backward(g: Any, _y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    count = _count(x, axis)
-    return np.broadcast_to(_kept(g / count if count else g, x, axis, keepdims), x.shape)
+def _mean_backward(g: Any, _y: Any, _x: Any, axis: Any, keepdims: bool) -> Any:
+    count = _count(_x, axis)
+    return np.broadcast_to(_kept(g / count if count else g, _x, axis, keepdims), _x.shape)
 
 
 # Arguments of these and of the extremes: x, axis (None, an int or a tuple) and keepdims.
@@ -65,37 +58,42 @@ def numpy_mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return mean(a, axis, keepdims)
 
 
-def _average_backward(
-    g: Any, y: Any, needs: Any, x: Any, axis: Any, weights: Any, keepdims: bool
-) -> tuple[Any, ...]:
-    """Of sum(w x) / sum(w): by x it is g w / sum(w), by w it is g (x - y) / sum(w)."""
-    along = _axes(axis, x.ndim)
-    if weights.shape != x.shape:
-        # Weights of the named axes alone, in the order in which they are named.
-        order = np.argsort(along)
-        shape = [1] * x.ndim
-        for each in along:
-            shape[each] = x.shape[each]
-        full = np.reshape(np.transpose(weights, order), shape)
-    else:
-        full = weights
-    full = np.broadcast_to(full, x.shape)
-    share = _kept(g, x, axis, keepdims) / np.sum(full, axis=along, keepdims=True)
-    by_x = share * full if needs[0] else None
-    by_weights = None
-    if needs[2]:
-        by_weights = share * (x - _kept(y, x, axis, keepdims))
-        if weights.shape != x.shape:
-            others = tuple(each for each in range(x.ndim) if each not in along)
-            summed = np.sum(by_weights, axis=others)
-            by_weights = np.transpose(summed, np.argsort(order))
-    return by_x, None, by_weights, None
+# Of sum(w x) / sum(w): by x it is g w / sum(w), and by w it is g (x - y) / sum(w).
+def _average_by_x(g: Any, _y: Any, _x: Any, axis: Any, weights: Any, keepdims: bool) -> Any:
+    full = _spread(weights, _x, axis)
+    return _kept(g, _x, axis, keepdims) / _sum_of_weights(full, axis) * full
 
 
+def _average_by_weights(g: Any, y: Any, x: Any, axis: Any, weights: Any, keepdims: bool) -> Any:
+    share = _kept(g, x, axis, keepdims) / _sum_of_weights(_spread(weights, x, axis), axis)
+    by_full = share * (x - _kept(y, x, axis, keepdims))
+    if weights.shape == x.shape:
+        return by_full
+    along = axes_of(axis, x.ndim)
+    others = tuple(each for each in range(x.ndim) if each not in along)
+    return np.transpose(np.sum(by_full, axis=others), np.argsort(np.argsort(along)))
+
+
+def _spread(weights: Any, _x: Any, axis: Any) -> Any:
+    """The weights in x's shape, also those of the named axes alone, in the order of names."""
+    if weights.shape == _x.shape:
+        return weights
+    along = axes_of(axis, _x.ndim)
+    shape = [_x.shape[each] if each in along else 1 for each in range(_x.ndim)]
+    return np.broadcast_to(np.reshape(np.transpose(weights, np.argsort(along)), shape), _x.shape)
+
+
+def _sum_of_weights(full: Any, axis: Any) -> Any:
+    return np.sum(full, axis=axis, keepdims=True)
+
+
+# Arguments: x, axis, weights and keepdims.
 average = Op(
     "average",
     lambda x, axis, weights, keep: np.average(x, axis, weights, keepdims=keep),
-    joint=_average_backward,
+    _average_by_x,
+    None,
+    _average_by_weights,
 )
 
 
@@ -104,7 +102,7 @@ def numpy_average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bo
     """As ``numpy.average``."""
     if weights is None:
         return mean(a, axis, keepdims)
-    return average(a, axis, weights, keepdims)
+    return average(as_array(a), axis, as_array(weights), keepdims)
 
 
 # --- spreads --------------------------------------------------------------------------
@@ -206,13 +204,9 @@ def _shifted(x: Any, axis: int, fill: float) -> Any:
 def _prod_backward(g: Any, _y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     if x.size == 0:
         return np.zeros(x.shape, g.dtype)
-    along = _axes(axis, x.ndim)
-    # All reduced axes as one, at the end: there the others' product is taken.
-    rest = tuple(each for each in range(x.ndim) if each not in along)
-    order = rest + along
-    moved = np.transpose(x, order)
-    flat = np.reshape(moved, (*(x.shape[each] for each in rest), -1))
-    others = np.reshape(_products_of_others(flat, flat.ndim - 1), moved.shape)
+    flat, order = merged(x, axes_of(axis, x.ndim))
+    others = _products_of_others(flat, flat.ndim - 1)
+    others = np.reshape(others, [x.shape[each] for each in order])
     return _kept(g, x, axis, keepdims) * np.transpose(others, np.argsort(order))
 
 
@@ -232,8 +226,8 @@ def _reversed_cumsum(g: Any, axis: int) -> Any:
     return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
 
 
-def _cumsum_backward(g: Any, _y: Any, x: Any, axis: Any) -> Any:
-    return np.reshape(_reversed_cumsum(g, 0 if axis is None else axis), x.shape)
+def _cumsum_backward(g: Any, _y: Any, _x: Any, axis: Any) -> Any:
+    return np.reshape(_reversed_cumsum(g, 0 if axis is None else axis), _x.shape)
 
 
 def _cumprod_backward(g: Any, y: Any, x: Any, axis: Any) -> Any:
@@ -270,11 +264,26 @@ def numpy_cumprod(a: Any, axis: Any = None) -> Any:
     return cumprod(a, axis)
 
 
-@implements(np.diff)
-def numpy_diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    """As ``numpy.diff``."""
-    for _ in range(n):
-        ahead, behind = [slice(None)] * a.ndim, [slice(None)] * a.ndim
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        a = a[tuple(ahead)] - a[tuple(behind)]
-    return a
+@implements(*newer("cumulative_sum"))
+def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """As ``numpy.cumulative_sum``."""
+    return _cumulative(cumsum, 0, x, axis, include_initial)
+
+
+@implements(*newer("cumulative_prod"))
+def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """As ``numpy.cumulative_prod``."""
+    return _cumulative(cumprod, 1, x, axis, include_initial)
+
+
+def _cumulative(op: Op, initial: int, x: Any, axis: int | None, include_initial: bool) -> Any:
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError(f"cumulative sums and products of shape {x.shape} want an axis")
+        axis = 0
+    found = op(x, axis)
+    if not include_initial:
+        return found
+    shape = list(found.shape)
+    shape[axis] = 1
+    return np.concatenate([np.full(shape, initial, found.dtype), found], axis)

@@ -5,24 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from fastnn.ops.op import Op, implements, sum_to
+from fastnn.ops.op import Op, as_array, implements, sum_to
 
 # Arguments: x and the new shape, in C order.
-reshape = Op("reshape", np.reshape, lambda g, _y, x, _shape: np.reshape(g, x.shape))
+reshape = Op("reshape", np.reshape, lambda g, _y, _x, _shape: np.reshape(g, _x.shape))
 
 
-def _transpose_backward(g: Any, _y: Any, x: Any, axes: Any) -> Any:
+def _transpose_backward(g: Any, _y: Any, _x: Any, axes: Any) -> Any:
     if axes is None:
         return np.transpose(g)
-    return np.transpose(g, np.argsort([axis % x.ndim for axis in axes]))
+    return np.transpose(g, np.argsort([axis % _x.ndim for axis in axes]))
 
 
 transpose = Op("transpose", np.transpose, _transpose_backward)
 
-broadcast_to = Op("broadcast_to", np.broadcast_to, lambda g, _y, x, _shape: sum_to(g, x.shape))
+broadcast_to = Op("broadcast_to", np.broadcast_to, lambda g, _y, _x, _shape: sum_to(g, _x.shape))
 
 copy = Op("copy", lambda x: x.copy(), lambda g, _y, _x: g)
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that ``axis`` names, one, several or None for all, none of them negative."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, int):
+        return (normalize_axis_index(axis, ndim),)
+    return normalize_axis_tuple(axis, ndim)
+
+
+def merged(x: Any, axes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """x with these axes as a single one, at the end, and the order of axes that led there."""
+    rest = tuple(each for each in range(x.ndim) if each not in axes)
+    shape = (*(x.shape[each] for each in rest), int(np.prod([x.shape[each] for each in axes])))
+    order = rest + axes
+    return np.reshape(np.transpose(x, order), shape), order
 
 
 @implements(np.reshape)
@@ -54,6 +72,7 @@ def matrix_transpose(x: Any, /) -> Any:
 @implements(np.swapaxes)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """As ``numpy.swapaxes``."""
+    axis1, axis2 = (normalize_axis_index(axis, a.ndim) for axis in (axis1, axis2))
     order = list(range(a.ndim))
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return transpose(a, order)
@@ -121,7 +140,7 @@ def atleast_3d(*arys: Any) -> Any:
 
 
 def _each(arrays: tuple[Any, ...], function: Any) -> Any:
-    answers = tuple(function(a if hasattr(a, "ndim") else np.asarray(a)) for a in arrays)
+    answers = tuple(function(as_array(a)) for a in arrays)
     return answers[0] if len(answers) == 1 else answers
 
 
@@ -129,3 +148,10 @@ def _each(arrays: tuple[Any, ...], function: Any) -> Any:
 def numpy_copy(a: Any) -> Any:
     """As ``numpy.copy``: of a Tensor, a Tensor whose values are its own."""
     return copy(a)
+
+
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """As ``numpy.full_like``; the gradient is the fill value's."""
+    dtype = as_array(a).dtype if dtype is None else dtype
+    return copy(broadcast_to(as_array(fill_value).astype(dtype), np.shape(a)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from fastnn import _kernels as k
 from fastnn.checks import number, real_array
-from fastnn.tensor import Tensor, recorder, tracked
+from fastnn.modes import recorder, tracked
+from fastnn.tensor import Tensor
 
 Group: TypeAlias = "dict[str, Any]"
 Parameters: TypeAlias = "Iterable[Tensor] | Iterable[Group]"
@@ -82,13 +84,28 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient and is not frozen, in place."""
+        taken = recorder()
         for group in self.param_groups:
-            if recorder() is not None:
-                _guard_options(group)
             for parameter in group["params"]:
                 if parameter.grad is not None and parameter.requires_grad:
-                    self._update(parameter, group, self.state[parameter])
+                    state = self.state[parameter]
+                    if taken is not None:
+                        taken.remember(state)
+                    self._update(parameter, group, state)
                     parameter._node.overwritten()
+        if taken is not None:
+            has_rates = [taken.has_rate(group) for group in self.param_groups]
+            taken.guard(partial(self._options, has_rates))
+
+    def _options(self, has_rates: list[bool]) -> list[Any]:
+        """What a program depends on: options, other than rates that it looks up, and whose
+        state it changes."""
+        found: list[Any] = [len(self.param_groups)]
+        for group, has_rate in zip(self.param_groups, has_rates, strict=False):
+            left_out = ("params", "initial_lr", "lr" if has_rate else None)
+            found.append({key: group[key] for key in group if key not in left_out})
+            found.append([id(self.state.get(each)) for each in group["params"]])
+        return found
 
     def _update(self, parameter: Tensor, group: Group, state: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -200,18 +217,6 @@ def _listed(params: Any) -> list[Any]:
     return list(params)
 
 
-def _guard_options(group: Group) -> None:
-    """A program holds as long as the options, other than the rate, are what they are."""
-
-    def options() -> Group:
-        return {key: value for key, value in group.items() if key not in _OTHERS}
-
-    recorder().guard(options, options())
-
-
-_OTHERS = ("params", "lr", "initial_lr")
-
-
 def decay(parameter: Tensor, group: Group) -> float:
     """The weight decay of a parameter: none for one that does not decay."""
     return group["weight_decay"] if getattr(parameter, "decay", True) else 0.0
@@ -221,20 +226,23 @@ def state_array(state: dict[str, Any], name: str, parameter: Tensor) -> Any:
     """The state array of this name, zeros before the first step."""
     array = state.get(name)
     if array is None:
-        array = state[name] = np.zeros_like(parameter.data)
+        array = state[name] = np.zeros(parameter.shape, parameter.dtype)
+    taken = recorder()
+    if taken is not None:
+        taken.guard(lambda: state.get(name) is array)
     return tracked(array)
 
 
 def rate(group: Group) -> Any:
     """The learning rate of a group; in a program, looked up before each replay."""
     taken = recorder()
-    return group["lr"] if taken is None else taken.cell(group, "lr")
+    return group["lr"] if taken is None else taken.rate(group)
 
 
 def counted(state: dict[str, Any], name: str) -> Any:
     """The number of this step, from 1 on, counted in the state; also by a program."""
     taken = recorder()
     if taken is not None:
-        return taken.cell(state, name, step=1)
+        return taken.counted(state, name)
     state[name] = state.get(name, 0) + 1
     return state[name]

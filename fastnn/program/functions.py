@@ -6,6 +6,7 @@ neither cannot be captured.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from fastnn._kernels import _doorway
 from fastnn.ops.op import FUNCTIONS
 from fastnn.ops.plain import PLAIN_FUNCTIONS
+from fastnn.program import composed
 from fastnn.program.errors import CaptureError
 from fastnn.program.traced import Traced, array_of, is_foreign
 from fastnn.program.ufuncs import accumulate, matrix_product, reduce
@@ -27,18 +29,32 @@ def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwarg
     """What a function of NumPy's gives: a primitive, or one of the op table's compositions."""
     if any(is_foreign(each) for each in _flattened((args, kwargs))):
         return NotImplemented
-    primitive = PRIMITIVES.get(func)
-    if primitive is not None:
-        return primitive(recorder, *args, **kwargs)
     module = func.__module__.replace("numpy", "np", 1)
     name = f"{module}.{func.__name__}"
+    primitive = PRIMITIVES.get(func)
+    if primitive is not None:
+        _refuse_others(primitive, (recorder, *args), kwargs, name)
+        return primitive(recorder, *args, **kwargs)
     answer = FUNCTIONS.get(func)
     if answer is not None:
+        _refuse_others(answer, args, kwargs, name)
         with recorder.inside(func, name):
             return answer(*args, **kwargs)
     if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
         return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
     raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+
+
+def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
+    """Raise for an argument of NumPy's that the function does not take."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        known = [each for each in signature.parameters if each != "recorder"]
+        raise CaptureError(
+            f"{name} cannot be captured with these arguments, only with {', '.join(known)}{where()}"
+        ) from None
 
 
 def _flattened(value: Any) -> list[Any]:
@@ -52,8 +68,7 @@ def _flattened(value: Any) -> list[Any]:
 _WITHOUT_VALUES = frozenset(
     {
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory,
-        np.shares_memory, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like,
-        np.empty_like,
+        np.shares_memory, np.iscomplexobj, np.isrealobj,
     }
 )  # fmt: skip
 
@@ -131,7 +146,9 @@ def _where_function(recorder: Recorder, condition: Any, x: Any = None, y: Any = 
         recorder.plain(x, expected.dtype),
         recorder.plain(y, expected.dtype),
     ]
-    recorder.loop("where", (function, 0), [*map(array_of, held), result.array])
+    operands = [*map(array_of, held), result.array]
+    calls = _doorway.iterated(operands, False, False)
+    recorder.loop("where", (function, 0), operands, calls=calls)
     recorder.check("np.where", result, expected)
     return result
 
@@ -151,15 +168,27 @@ def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0) -> Tr
     return result
 
 
+def _filled_like(like: Callable[..., Any]) -> Callable[..., Any]:
+    def function(recorder: Recorder, prototype: Any, *args: Any, **options: Any) -> Any:
+        if any(isinstance(each, Traced) for each in args):  # full_like of a computed value
+            result = np.empty_like(prototype, *args[1:], **options)
+            result[...] = args[0]
+            return result
+        made = like(array_of(prototype), *args, **options)
+        return recorder.copied(made, recorder.empty(made.shape, made.dtype, made))
+
+    return function
+
+
 def _copy(recorder: Recorder, a: Traced) -> Any:
     return a.copy(order="K")
 
 
 def _accumulation(ufunc: np.ufunc) -> Callable[..., Any]:
-    def function(recorder: Recorder, a: Any, axis: int | None = None) -> Any:
+    def function(recorder: Recorder, a: Any, axis: int | None = None, dtype: Any = None) -> Any:
         if axis is None:
             a, axis = np.reshape(a, -1), 0
-        return accumulate(recorder, ufunc, a, axis)
+        return accumulate(recorder, ufunc, a, axis, dtype)
 
     return function
 
@@ -229,6 +258,15 @@ PRIMITIVES: dict[Callable[..., Any], Callable[..., Any]] = {
     np.cumsum: _accumulation(np.add),
     np.cumprod: _accumulation(np.multiply),
     np.reshape: _reshape,
+    np.argmax: composed.first_extreme(np.max),
+    np.argmin: composed.first_extreme(np.min),
+    np.nan_to_num: composed.nan_to_num,
+    np.average: composed.average,
+    np.linalg.norm: composed.norm,
+    np.zeros_like: _filled_like(np.zeros_like),
+    np.ones_like: _filled_like(np.ones_like),
+    np.empty_like: _filled_like(np.zeros_like),
+    np.full_like: _filled_like(np.full_like),
     np.transpose: _transpose,
     np.broadcast_to: _broadcast_to,
     np.where: _where_function,

@@ -6,16 +6,40 @@ done to them, and it holds as long as what the step has looked at is as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from fastnn.node import Node
 from fastnn.program.errors import CaptureError
-from fastnn.program.traced import Traced
+from fastnn.program.traced import Link, Traced
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def rate_changes(before: float, after: float) -> CaptureError:
+    """The error for a step that sets a learning rate."""
+    return CaptureError(
+        f"the step does not do the same when it is run again: it changes a learning rate, from "
+        f"{before:g} to {after:g}; do that between the steps"
+    )
+
+
+def _has_gradient(node: Node, gradient: Array) -> bool:
+    return node.grad is gradient
+
+
+def owner_of(array: Any) -> Any:
+    """The array whose memory this one looks at."""
+    while True:
+        base = array.base
+        if not isinstance(base, np.ndarray):
+            base = getattr(base, "base", None)  # as_strided puts something between
+            if not isinstance(base, np.ndarray):
+                return array
+        array = base
 
 
 class Cell:
@@ -23,13 +47,14 @@ class Cell:
 
     Args:
         owner, key: where it is looked up before a replay.
-        step: what each step adds to it; a number that counts is written back.
         capacity: how many steps its values are held for.
+        offset: what is added to it: a step may count several times.
     """
 
-    def __init__(self, owner: dict[Any, Any], key: Any, step: int, capacity: int) -> None:
-        self.owner, self.key, self.step = owner, key, step
-        self.values = np.full(capacity, owner[key], np.float64)
+    def __init__(self, owner: dict[Any, Any], key: Any, capacity: int, offset: int = 0) -> None:
+        self.owner, self.key, self.offset = owner, key, offset
+        self.found = owner[key]
+        self.values = np.full(capacity, self.found, np.float64)
 
     def __float__(self) -> float:
         return float(self.values[0])
@@ -38,91 +63,177 @@ class Cell:
         return int(self.values[0])
 
 
+class Counter:
+    """A number that each step of a program adds to."""
+
+    def __init__(self, owner: dict[Any, Any], key: Any) -> None:
+        self.owner, self.key = owner, key
+        self.step = 0  # what one step adds
+        self.cells: list[Cell] = []
+
+
 class Outside:
     """The part of a recorder that looks after what is outside the step.
 
     Attributes:
         capacity: the most steps that one replay makes.
-        cells: the numbers that are looked up before each replay.
+        link: what ties traced arrays to this recorder.
         adopted: leaves, with the array and the gradient that they had.
         reset: leaves whose gradient the step sets itself.
-        snapshots: arrays that the step may change, with copies from before.
+        arguments: leaves that are arguments of the step.
+        changeable: arrays that the step may change.
+        log: of each call, what it was and its constants, to compare two recordings by.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.cells: list[Cell] = []
+        self.log: list[tuple[Any, ...]] = []
+        self.link = Link(self)  # type: ignore[arg-type]
         self.adopted: dict[Node, tuple[Array, Any]] = {}
         self.reset: set[Node] = set()
-        self.snapshots: list[tuple[Array, Array]] = []
-        self._guards: list[tuple[Any, Any]] = []
+        self.arguments: set[Node] = set()
+        self.changeable: list[Array] = []
+        self._before: list[Array] = []  # their values before the step
+        self._rates: list[Cell] = []
+        self._counters: list[Counter] = []
+        self._looks: list[Callable[[], Any]] = []
+        self._seen: list[Any] = []
         self._written: list[Array] = []
         self._lifted: dict[int, Traced] = {}
+        self._gradients: dict[Node, Array] = {}
+        self._remembered: dict[int, tuple[dict[str, Any], dict[str, Any], set[str]]] = {}
         self._kept: list[Any] = []
 
     def copied(self, source: Any, target: Traced) -> Traced:
         """Record a copy."""
         raise NotImplementedError
 
-    def lift(self, array: Array) -> Traced:
-        """The traced array that stands for an array of the caller's, whose values may change."""
+    def name(self, memory: Array, number: Any) -> None:
+        """Give memory a name by which two recordings can be compared."""
+        raise NotImplementedError
+
+    # --- while recording ----------------------------------------------------------------
+
+    def lift(self, array: Array, number: int | None = None) -> Traced:
+        """The traced array that stands for an array of the caller's, whose values may change.
+
+        One that is made for the recording has a number.
+        """
         traced = self._lifted.get(id(array))
         if traced is None:
-            traced = self._lifted[id(array)] = Traced(array, array, self)  # type: ignore[arg-type]
-            self.snapshots.append((array, array.copy()))
+            owner = owner_of(array)
+            self.name(owner, owner.ctypes.data if number is None else number)
+            traced = self._lifted[id(array)] = Traced(array, array, self.link)
+            if array.flags.writeable:
+                self.changeable.append(array)
+                self._before.append(array.copy())
         return traced
 
     def adopt(self, node: Node) -> Traced:
         """Record what happens to the value and the gradient of a leaf."""
-        array = node.data
+        array, grad = node.data, node.grad
         traced = self.lift(array)
-        self.adopted[node] = (array, node.grad)
+        self.adopted[node] = (array, grad)
         node.data = traced  # type: ignore[assignment]
-        if isinstance(node.grad, np.ndarray):
-            node.grad = self.lift(node.grad)
+        if isinstance(grad, np.ndarray):
+            node.grad = self.lift(grad)
         needs = node.requires_grad
-        self.guard(lambda: node.data is array and node.requires_grad is needs, True)
+        self.guard(lambda: node.data is array and node.requires_grad is needs)
         return traced
 
-    def guard(self, look: Callable[[], Any], expected: Any) -> None:
-        """The recording holds only as long as ``look()`` gives this."""
-        self._guards.append((look, expected))
+    def remember(self, attributes: dict[str, Any]) -> set[str]:
+        """Note what an object holds, to which the step may add arrays that it computes.
+
+        Returns a set: the names of what the step has changed, once it is recorded.
+        """
+        return self._remembered.setdefault(id(attributes), (attributes, dict(attributes), set()))[2]
+
+    def guard(self, look: Callable[[], Any]) -> None:
+        """The recording holds only as long as ``look()`` gives what it does when it ends."""
+        self._looks.append(look)
+
+    def rate(self, group: dict[Any, Any]) -> Cell:
+        """The learning rate of a group, looked up before each replay."""
+        for cell in self._rates:
+            if cell.owner is group:
+                return cell
+        self._rates.append(Cell(group, "lr", self.capacity))
+        return self._rates[-1]
+
+    def has_rate(self, group: Mapping[Any, Any]) -> bool:
+        """Whether the learning rate of this group is looked up before each replay."""
+        return any(cell.owner is group for cell in self._rates)
+
+    def counted(self, state: dict[Any, Any], key: Any) -> Cell:
+        """A number that is counted up, now and in each replay."""
+        counter = next(
+            (each for each in self._counters if each.owner is state and each.key == key), None
+        )
+        if counter is None:
+            counter = Counter(state, key)
+            self._counters.append(counter)
+        counter.step += 1
+        state[key] = state.get(key, 0) + 1
+        cell = Cell(state, key, self.capacity, counter.step)
+        counter.cells.append(cell)
+        return cell
+
+    # --- before and after replays ---------------------------------------------------------
 
     def holds(self) -> bool:
         """Whether all that was looked at is as it was."""
-        return all(look() == expected for look, expected in self._guards)
-
-    def cell(self, owner: dict[Any, Any], key: Any, step: int = 0) -> Cell:
-        """A number that is looked up before each replay; one that counts is counted now."""
-        for cell in self.cells:
-            if cell.owner is owner and cell.key == key:
-                return cell
-        owner[key] = owner.get(key, 0) + step
-        cell = Cell(owner, key, step, self.capacity)
-        self.cells.append(cell)
-        return cell
+        return all(look() == seen for look, seen in zip(self._looks, self._seen, strict=True))
 
     def load_cells(self, first: int = 0, steps: int = 1) -> None:
         """Look the numbers up for steps from ``first`` on; those that count, count on."""
-        for cell in self.cells:
-            start = cell.owner[cell.key] + cell.step
-            cell.values[first : first + steps] = start + cell.step * np.arange(steps)
+        for cell in self._rates:
+            cell.values[first : first + steps] = cell.owner[cell.key]
+        for counter in self._counters:
+            start = counter.owner[counter.key]
+            numbers = start + counter.step * np.arange(steps)
+            for cell in counter.cells:
+                cell.values[first : first + steps] = numbers + cell.offset
+
+    def set_rate(self, group: Mapping[Any, Any], first: int, rates: Array) -> None:
+        """The learning rates of a group for the steps from ``first`` on."""
+        for cell in self._rates:
+            if cell.owner is group:
+                cell.values[first : first + len(rates)] = rates
+
+    def rates_read(self) -> list[float]:
+        """The learning rates that the recording has found."""
+        return [float(cell) for cell in self._rates]
 
     def count(self, steps: int) -> None:
         """Write back what the steps counted."""
-        for cell in self.cells:
-            if cell.step:
-                cell.owner[cell.key] += cell.step * steps
+        for counter in self._counters:
+            counter.owner[counter.key] += counter.step * steps
+
+    def overwrite(self) -> None:
+        """Leave in the leaves what a replay does: changed values, and gradients."""
+        for node in self.adopted:
+            if node.requires_grad:
+                node.overwritten()
+        for node, gradient in self._gradients.items():
+            node.grad = gradient
+
+    # --- the end of a recording -----------------------------------------------------------
 
     def restore(self) -> None:
-        """Put back what the recording of the step has changed."""
-        for array, values in self.snapshots:
+        """Put back the values that the recording of the step has changed."""
+        self.release()
+        for array, values in zip(self.changeable, self._before, strict=True):
             array[...] = values
-        for cell in self.cells:
-            if cell.step:
-                cell.owner[cell.key] -= cell.step
+        for counter in self._counters:
+            counter.owner[counter.key] -= counter.step
         for node, (_, grad) in self.adopted.items():
             node.grad = grad
+
+    def put_back(self) -> None:
+        """Put back what objects held before the step."""
+        for attributes, before, _ in self._remembered.values():
+            attributes.clear()
+            attributes.update(before)
 
     def release(self) -> None:
         """Give the leaves their arrays back."""
@@ -130,10 +241,11 @@ class Outside:
             node.data = array
 
     def settle(self) -> None:
-        """End the recording: what is left of it in the leaves are arrays of the program.
+        """Leave arrays of the program in the leaves where the step left traced ones.
 
         Raises:
-            CaptureError: the step leaves gradients that the next one would add to.
+            CaptureError: the step leaves gradients that the next one would add to, or another
+                learning rate than it has used.
         """
         for node, (_, before) in self.adopted.items():
             grad = node.grad.data if hasattr(node.grad, "_node") else node.grad
@@ -143,26 +255,50 @@ class Outside:
                 if grad.array is not before:
                     self.copied(grad, self.lift(before))
                 node.grad = before
-                continue
-            if node not in self.reset and before is None:
-                self.release()
-                self.restore()
+                if node not in self.reset:
+                    self.guard(partial(_has_gradient, node, before))
+            elif before is None and node not in self.reset | self.arguments:
                 raise CaptureError(
                     "the step leaves a gradient that the next one would add to: call "
                     "optimizer.zero_grad(), or set .grad = None, in the step"
                 )
-            self._kept.append(grad)
-            node.grad = grad.array
+            else:
+                self._kept.append(grad)
+                node.grad = grad.array
+            self._gradients[node] = node.grad
+        for cell in self._rates:
+            if cell.owner[cell.key] != cell.found:
+                raise rate_changes(cell.found, cell.owner[cell.key])
         self.release()
 
-    def overwrite(self) -> None:
-        """Note that the leaves' values were changed."""
-        for node in self.adopted:
-            if node.requires_grad:
-                node.overwritten()
+    def close(self) -> None:
+        """Nothing more is recorded."""
+        self.link.cut()
+        self._lifted.clear()
 
-    def is_written(self, traced: Traced | None) -> bool:
+    def conclude(self) -> None:
+        """Nothing of what was before the step will be put back: it is recorded.
+
+        What it has left in objects are arrays of the program from now on.
+        """
+        for attributes, before, changed in self._remembered.values():
+            for name, value in attributes.items():
+                if value is not before.get(name):
+                    changed.add(name)
+                node = getattr(value, "_node", None)
+                data = value if node is None else node.data
+                if isinstance(data, Traced):
+                    self._kept.append(data)
+                    if node is None:
+                        attributes[name] = data.array
+                    else:
+                        node.data, node.args, node.saved = data.array, None, None
+        self._seen = [look() for look in self._looks]
+        self._before.clear()
+        self._remembered.clear()
+        self._written.clear()
+        self.log.clear()
+
+    def is_written(self, array: Array) -> bool:
         """Whether a call writes to this array."""
-        return traced is not None and any(
-            np.may_share_memory(each, traced.array) for each in self._written
-        )
+        return any(np.may_share_memory(each, array) for each in self._written)

@@ -22,15 +22,23 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 def _is_view_index(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer))
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
         for part in parts
     )
+
+
+def _view(x: Traced, index: Any) -> Traced:
+    parts = index if isinstance(index, tuple) else (index,)
+    # Without an ellipsis NumPy gives a scalar, a copy, for an index of a single element.
+    return x.view_of(x.array[parts if any(p is Ellipsis for p in parts) else (*parts, ...)])
 
 
 def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
     """A view for a basic index, else a recorded gather."""
     if _is_view_index(index):
-        return x.view_of(np.asarray(x.array[index]))
+        return _view(x, index)
     offsets = _offsets(recorder, x, index)
     result = recorder.empty(offsets.shape, x.dtype)
     _at_places(recorder, "gather", x, offsets, result.array)
@@ -40,7 +48,7 @@ def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
 def setitem(recorder: Recorder, x: Traced, index: Any, value: Any) -> None:
     """A copy into a view for a basic index, else a recorded scatter."""
     if _is_view_index(index):
-        target = x.view_of(np.asarray(x.array[index]))
+        target = _view(x, index)
         if isinstance(value, Traced):
             value = apart(recorder, value, [target.array])
         recorder.copied(value, target)
@@ -78,18 +86,24 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
     if isinstance(offsets, Traced) and not places.flags.c_contiguous:
         offsets = offsets.copy()
         places = offsets.array
-    places = np.ascontiguousarray(places)
-    calls = []
-    if places.size:
-        step = values.strides
-        lead = [range(n) for n in places.shape[:-1]]
-        n = places.shape[-1] if places.ndim else 1
-        inner = [0, 8, step[-1] if places.ndim else 0]
-        for row, index in enumerate(np.ndindex(*map(len, lead))):
-            start = values.ctypes.data + sum(map(operator.mul, index, step))
-            calls.append(([base.ctypes.data, places.ctypes.data + row * 8 * n, start], n, inner))
+    places = np.asarray(places, order="C")
+    at, start, first = (each.ctypes.data for each in (base, places, values))
+    strides = values.strides
+    calls: list[Any] = []
+    if values.flags.c_contiguous or not any(strides):
+        if places.size:
+            step = values.itemsize if any(strides) else 0
+            calls = [([at, start, first], places.size, [0, 8, step])]
+    elif places.size:
+        n = places.shape[-1]
+        for row, index in enumerate(np.ndindex(*places.shape[:-1])):
+            ahead = sum(map(operator.mul, index, strides))
+            calls.append(([at, start + row * 8 * n, first + ahead], n, [0, 8, strides[-1]]))
     operands = [base, places, values]
-    recorder.loop(name, (function, 0), operands, calls=calls, shared=False)
+    if name != "gather":
+        recorder.refuse_read_only("an assignment", x)
+    written = values if name == "gather" else x.array
+    recorder.loop(name, (function, 0), operands, calls=calls, shared=False, written=written)
 
 
 def _offsets(recorder: Recorder, x: Traced, index: Any) -> Any:
@@ -134,7 +148,7 @@ def _traced_offsets(recorder: Recorder, x: Traced, parts: list[Any]) -> Traced:
     before, after = chosen[0], x.ndim - chosen[-1] - 1
     total: Any = np.zeros((1,) * (x.ndim - len(chosen) + len(shape)), np.int64)
     for axis, each in zip(chosen, indices, strict=True):
-        checked = _checked(recorder, each, x.shape[axis])
+        checked = _checked(recorder, each, axis, x.shape[axis])
         lined_up = np.reshape(checked, (1,) * (len(shape) - each.ndim) + each.shape + (1,) * after)
         total = total + lined_up * x.array.strides[axis]
     for axis in full:
@@ -147,11 +161,12 @@ def _traced_offsets(recorder: Recorder, x: Traced, parts: list[Any]) -> Traced:
     return recorder.copied(total, recorder.empty(wanted, np.int64))
 
 
-def _checked(recorder: Recorder, index: Any, bound: int) -> Any:
+def _checked(recorder: Recorder, index: Any, axis: int, bound: int) -> Any:
     if not isinstance(index, Traced):
         return np.arange(bound)[index]
     wide = recorder.cast(index, np.dtype(np.int64))
     result = recorder.empty(wide.shape, np.int64)
     function = (_doorway.OWN_LOOPS["check_index", "i8"], 0)
+    recorder.indexed_axes[len(recorder.tape)] = axis
     recorder.loop("check_index", function, [wide.array, result.array], shared=False, bound=bound)
     return result

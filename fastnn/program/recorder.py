@@ -8,7 +8,6 @@ computes anything else than NumPy would.
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,22 +19,80 @@ from fastnn._kernels import _doorway
 from fastnn._kernels.arguments import normalise
 from fastnn._kernels.signatures import WRITTEN
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.outside import Cell, Outside
+from fastnn.program.outside import Cell, Outside, owner_of
 from fastnn.program.traced import Traced
 from fastnn.program.where import where
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 ALIGNMENT = 64
+PRODUCTS = frozenset({"linear", "linear_backward"})
+
+
+class Memory:
+    """The memory of a program, for arrays that live at different times.
+
+    What is freed around a product rests for one call: the next one may be made on the blocks of
+    its result, while its operands are still read.
+
+    Attributes:
+        nbytes: how much there is.
+    """
+
+    def __init__(self, tape: _doorway.Tape) -> None:
+        self.nbytes = 0
+        self._tape = tape
+        self._free: dict[int, list[Array]] = {}
+        self._resting: deque[tuple[int, Array]] = deque()
+
+    def take(self, wanted: int) -> Block:
+        """Aligned memory of at least so many bytes, a multiple of the alignment."""
+        last = self._tape.calls[-1][0] if len(self._tape) else ""
+        rests = len(self._tape) - 1 if last in PRODUCTS else len(self._tape) + 1
+        while self._resting and self._resting[0][0] < rests:
+            memory = self._resting.popleft()[1]
+            self._free.setdefault(len(memory), []).append(memory)
+        fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
+        if fitting and min(fitting) <= 2 * wanted:
+            return Block(self._free[min(fitting)].pop(), self)
+        self.nbytes += wanted
+        raw = np.empty(wanted + ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % ALIGNMENT
+        return Block(raw[start : start + wanted], self)
+
+    def give_back(self, memory: Array) -> None:
+        """No array lies in it any more."""
+        self._resting.append((len(self._tape), memory))
 
 
 class Block:
-    """Memory of the program; when no array lies in it any more, others may."""
+    """A piece of a program's memory, which goes back to it with the last array in it."""
 
-    __slots__ = ("__weakref__", "memory")
+    __slots__ = ("_whole", "memory")
 
-    def __init__(self, memory: Array) -> None:
-        self.memory = memory
+    def __init__(self, memory: Array, whole: Memory) -> None:
+        self.memory, self._whole = memory, whole
+
+    def __del__(self) -> None:
+        self._whole.give_back(self.memory)
+
+
+class Constants:
+    """Values of the caller's, to compare two recordings by."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array if array.nbytes > 16384 else array.copy()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constants):
+            return NotImplemented
+        a, b = self.array, other.array
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        is_same_memory = a.ctypes.data == b.ctypes.data and a.strides == b.strides
+        return is_same_memory or a.tobytes() == b.tobytes()
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Recorder(Outside):
@@ -47,21 +104,24 @@ class Recorder(Outside):
 
     Attributes:
         tape: what is recorded so far.
-        log: of each call, what it was and its constants, to compare two recordings by.
     """
 
     def __init__(self, capacity: int = 1) -> None:
         super().__init__(capacity)
         self.tape = _doorway.Tape()
-        self.log: list[tuple[Any, ...]] = []
-        self.errstate: dict[str, Any] = dict(np.geterr())
-        self.nbytes = 0
         self.finite: dict[int, tuple[str, Array]] = {}
-        self._free: dict[int, list[Array]] = {}
-        self._resting: deque[tuple[int, Array]] = deque()
+        self.indexed_axes: dict[int, int] = {}
+        self._errstates: dict[int, dict[str, Any]] = {}
+        self._numbers: dict[int, tuple[Any, int]] = {}
+        self._memory = Memory(self.tape)
         self._depth: list[Any] = []
 
     # --- memory -----------------------------------------------------------------------
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the program's memory."""
+        return self._memory.nbytes
 
     def empty(self, shape: Sequence[int], dtype: Any, like: Array | None = None) -> Traced:
         """An array of the program, in C order or in the memory order of another."""
@@ -70,35 +130,18 @@ class Recorder(Outside):
         for length in shape:
             size *= length
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
-        block = Block(self._memory(wanted))
-        weakref.finalize(block, self._give_back, block.memory)
+        block = self._memory.take(wanted)
         flat = block.memory[: size * dtype.itemsize].view(dtype)
         array = flat.reshape(shape)
         if like is not None and like.ndim > 1:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
             array = flat.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
-        return Traced(array, block, self)
-
-    def _memory(self, wanted: int) -> Array:
-        # What was freed since the last call is not given to the next one, which may be made
-        # on the blocks of that call's result while others are still read.
-        while self._resting and self._resting[0][0] + 1 < len(self.tape):
-            memory = self._resting.popleft()[1]
-            self._free.setdefault(len(memory), []).append(memory)
-        fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
-        if fitting and min(fitting) <= 2 * wanted:
-            return self._free[min(fitting)].pop()
-        self.nbytes += wanted
-        raw = np.empty(wanted + ALIGNMENT, np.uint8)
-        start = -raw.ctypes.data % ALIGNMENT
-        return raw[start : start + wanted]
-
-    def _give_back(self, memory: Array) -> None:
-        self._resting.append((len(self.tape), memory))
+        self.name(block.memory, len(self._numbers))
+        return Traced(array, block, self.link)
 
     def loose(self, array: Array) -> Traced:
         """A traced array that holds no memory: for one call, while another holds it."""
-        return Traced(array, None, self)
+        return Traced(array, None, self.link)
 
     def fresh(self, value: Any) -> Traced:
         """A new array of the program with these values, at each replay."""
@@ -113,10 +156,10 @@ class Recorder(Outside):
         for item, flags in self.tape.raised():
             name = self.tape.calls[item][0]
             for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
-                mode = self.errstate[kind]
+                mode = self._errstates[item][kind]
                 if not flags & flag or mode == "ignore":
                     continue
-                message = f"{_FLAG_TEXTS[kind]} encountered in {name}"
+                message = f"{_FLAG_TEXTS[kind]} encountered in {_numpy_name(name)}"
                 if mode == "raise":
                     raise FloatingPointError(message)
                 warnings.warn(message, RuntimeWarning, stacklevel=4)
@@ -131,7 +174,8 @@ class Recorder(Outside):
             what, value = self.finite[item]
             raise NotFiniteError(what, float(value))
         if self.tape.calls[item][0] == "check_index":
-            raise IndexError(f"index {bad} is out of bounds for an axis of size {bound}")
+            axis = self.indexed_axes[item]
+            raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {bound}")
         self.tape.explain()
         raise AssertionError("a replay ended without a reason; please report this")
 
@@ -147,8 +191,9 @@ class Recorder(Outside):
         given: bool = False,
         shared: bool = True,
         bound: int | None = None,
+        written: Array | None = None,
     ) -> None:
-        """Record an inner loop over arrays, the written one last, and run it."""
+        """Record an inner loop over arrays, by default the last is written to, and run it."""
         since = len(self.tape)
         operands = list(operands)
         if calls is None:
@@ -158,19 +203,27 @@ class Recorder(Outside):
                 f"np.{name} walks over these memory layouts in pieces, which cannot be replayed: "
                 f"pass it a .copy(){where()}"
             )
-        heed, fatal = self._flags(operands)
+        written = operands[-1] if written is None else written
+        errstate = dict(np.geterr())
+        heed = fatal = 0
+        for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
+            heed |= flag if errstate[kind] != "ignore" else 0
+            fatal |= flag if errstate[kind] == "raise" else 0
         self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
-        self._written.append(operands[-1])
-        self.note(name, [(each.shape, each.strides, each.dtype.str) for each in operands])
+        for item in range(since, len(self.tape)):
+            self._errstates[item] = errstate
+        if name not in _CHECKS:
+            self._written.append(written)
+        self.note(
+            name,
+            [(self.number(each), each.shape, each.strides, each.dtype.str) for each in operands],
+        )
         self.run(since)
 
-    def _flags(self, operands: Sequence[Array]) -> tuple[int, int]:
-        heed = fatal = 0
-        for name, flag in _doorway.FLOATING_POINT_FLAGS.items():
-            mode = self.errstate[name]
-            heed |= flag if mode != "ignore" else 0
-            fatal |= flag if mode == "raise" else 0
-        return heed, fatal
+    def refuse_read_only(self, name: str, target: Traced) -> None:
+        """Raise if the array is read-only, as arguments and broadcast arrays may be."""
+        if not target.array.flags.writeable:
+            raise ValueError(f"{name} would write to an array that is read-only{where()}")
 
     def run(self, since: int) -> None:
         """Make the calls recorded since then."""
@@ -184,11 +237,19 @@ class Recorder(Outside):
         """Note a call for the comparison of two recordings."""
         self.log.append((name, details, where()))
 
+    def name(self, memory: Array, number: Any) -> None:
+        """Give memory a name by which two recordings can be compared."""
+        self._numbers[id(owner_of(memory))] = (number, memory.ctypes.data)
+
+    def number(self, array: Array) -> Any:
+        """The name of the memory that an array lies in, and where in it."""
+        number, start = self._numbers.get(id(owner_of(array)), (None, 0))
+        return None if number is None else (number, array.ctypes.data - start)
+
     def constant(self, value: Any, dtype: Any) -> Array:
         """A value of the caller's as a constant of the program."""
         array = np.asarray(value, dtype)
-        bits = array.tobytes() if array.size <= 4096 else _digest(array)
-        self.log.append(("constant", (array.shape, bits), where()))
+        self.log.append(("constant", Constants(array), where()))
         return array
 
     def plain(self, value: Any, dtype: Any) -> Any:
@@ -212,10 +273,25 @@ class Recorder(Outside):
         function = _doorway.OWN_LOOPS.get(("cast", *kinds))
         if function is None:
             raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
+        self.refuse_read_only("a copy", target)
         operands = [array, target.array]
         calls = _doorway.iterated(operands, True, False)
         self.loop("copy", (function, 0), operands, calls=calls)
         return target
+
+    def in_order(self, array: Array, target: Array, axes: tuple[int, ...]) -> Traced:
+        """A copy, on one axis, in the order in which a reduction to ``target`` walks."""
+        result = self.empty((array.size,), array.dtype)
+        end, size = result.array.ctypes.data, array.itemsize
+        calls = []
+        walk = _doorway.iterated([array, target], False, False, True, axes)
+        for (start, _), n, (step, _) in walk or ():
+            calls.append(([start, end], n, [step, size]))
+            end += n * size
+        kind = f"{array.dtype.kind}{size}"
+        function = _doorway.OWN_LOOPS["cast", kind, kind]
+        self.loop("copy", (function, 0), [array, result.array], calls=calls, shared=False)
+        return result
 
     def check_finite(self, what: str, value: Traced) -> None:
         """Record a check that ends the replay, with an error that names ``what``."""
@@ -236,7 +312,7 @@ class Recorder(Outside):
             [each.ctypes.data for each in arrays], list(scores.shape), [], where(),
         )  # fmt: skip
         self._written.append(hits.array)
-        self.note("label_hits", scores.shape)
+        self.note("label_hits", [(self.number(each), each.shape) for each in arrays])
         self.run(since)
 
     # --- kernels ----------------------------------------------------------------------
@@ -248,6 +324,12 @@ class Recorder(Outside):
             self._argument(row, given.get(row.name, row.default if row.is_scalar else None))
             for row in rows
         ]
+        for row, each in zip(rows, args, strict=True):
+            if row.role in WRITTEN and isinstance(each, np.ndarray):
+                raise CaptureError(
+                    f"{kernel.name} would write to {row.name}, an array from outside the step, "
+                    f"which is a constant of the program: make it an argument{where()}"
+                )
         arrays = [each.array if isinstance(each, Traced) else each for each in args]
         numbers = [
             (int(each) if row.role == "int" else float(each)) if isinstance(each, Cell) else each
@@ -267,9 +349,11 @@ class Recorder(Outside):
                 numbers[i] = made.array
                 results.append(made)
             else:
-                self._refuse_constant(kernel, row, args[i])
                 if row.is_output:
                     results.append(args[i] if isinstance(args[i], Traced) else None)
+        for i, number in enumerate(numbers):
+            if isinstance(args[i], np.ndarray) and isinstance(number, np.ndarray):
+                numbers[i] = self.constant(number, number.dtype)
         since = len(self.tape)
         self.tape.kernel(kernel, numbers, where())
         self._written += [
@@ -283,7 +367,9 @@ class Recorder(Outside):
         self.note(
             kernel.name,
             [
-                (each.shape, each.dtype.str) if isinstance(each, np.ndarray) else each
+                (self.number(each), each.shape, each.dtype.str)
+                if isinstance(each, np.ndarray)
+                else each
                 for each in (
                     cell.key if isinstance(cell, Cell) else number
                     for cell, number in zip(args, numbers, strict=True)
@@ -334,13 +420,6 @@ class Recorder(Outside):
                 args[i], numbers[i] = copy, copy.array
         return stand_ins
 
-    def _refuse_constant(self, kernel: Any, row: Any, value: Any) -> None:
-        if isinstance(value, np.ndarray):
-            raise CaptureError(
-                f"{kernel.name} would write to {row.name}, an array from outside the step, which "
-                f"is a constant of the program: make it an argument{where()}"
-            )
-
     # --- functions in progress ----------------------------------------------------------
 
     @contextmanager
@@ -372,10 +451,12 @@ def _same(found: Array, expected: Array) -> bool:
     return bool(np.all(same | (np.isnan(found) & np.isnan(expected))))
 
 
-def _digest(array: Array) -> bytes:
-    import hashlib
+_CHECKS = ("check_finite",)  # which write to nothing
 
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes()).digest()
+
+def _numpy_name(name: str) -> str:
+    """What NumPy's warnings call it."""
+    return "cast" if name == "copy" else name.rpartition(".")[2]
 
 
 _FLAG_TEXTS = {

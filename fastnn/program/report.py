@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def call_table(recording: Recording) -> str:
     """A line for each call: its number, its name, the shapes of its operands."""
-    lines = [f"{len(recording.tape.calls)} calls, {_bytes(recording.nbytes)}"]
+    lines = [f"{_title(recording)}: {len(recording.tape)} calls, {_bytes(recording.nbytes)}"]
     for number, (name, shapes) in enumerate(recording.tape.calls):
         if recording.tape.is_fused(number):
             continue
@@ -22,37 +22,55 @@ def call_table(recording: Recording) -> str:
     return "\n".join(lines)
 
 
+def _title(recording: Recording) -> str:
+    kinds = [f"{each.dtype} {_shape(each.shape)}" for each in recording.arguments]
+    return f"arguments {', '.join(kinds)}" if kinds else "no arguments"
+
+
 def profile_table(recording: Recording, steps: int) -> str:
     """Seconds of each call, with its GFLOP/s or GB/s and its share of the measured peak."""
     recorder = recording.recorder
-    before = [(array, array.copy()) for array, _ in recorder.snapshots]
+    before = [(array, array.copy()) for array in recorder.changeable]
     recorder.load_cells()
-    recording.tape.profile()
-    recording.tape.run(0, steps, profile=True)
+    recording.tape.profile()  # which forgets what was measured before
+    for _ in range(steps):
+        stop = recording.tape.run(0, 1, profile=True)[1]
+        for array, values in before:
+            array[...] = values
+        recording.tape.raised()
+        if stop in ("status", "trouble"):
+            recorder.fail()
     seconds = [each / steps for each in recording.tape.profile()]
-    for array, values in before:
-        array[...] = values
-    recorder.tape.raised()
-    peak = peak_gflops(get_num_threads())
+    calls = recording.tape.calls
+    threads = get_num_threads()
+    used = {recording.tape.itemsize(n) for n, (name, _) in enumerate(calls) if name in _PRODUCTS}
+    peaks = {size: peak_gflops(threads, f"f{size}") for size in sorted(used & {4, 8})}
+    measured = ", ".join(f"{peak:.0f} GFLOP/s in float{8 * size}" for size, peak in peaks.items())
     total = sum(seconds)
     lines = [
-        f"{total * 1e6:,.1f} µs a step on {get_num_threads()} threads, peak {peak:.0f} GFLOP/s",
-        f"{'':4}  {'call':<22} {'µs':>9} {'share':>6} {'GFLOP/s':>8} {'GB/s':>6} {'of peak':>7}",
+        (
+            f"{_title(recording)}: {total * 1e6:,.1f} µs a step on {threads} "
+            f"thread{'s' if threads > 1 else ''}{f', peak {measured}' if peaks else ''}"
+        ),
+        f"{'':4}  {'call':<22} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} {'GB/s':>6}",
     ]
-    for number, ((name, shapes), each) in enumerate(
-        zip(recording.tape.calls, seconds, strict=True)
-    ):
+    for number, ((name, shapes), each) in enumerate(zip(calls, seconds, strict=True)):
         if recording.tape.is_fused(number):
             continue
-        work, moved = _work(name, shapes, recording.tape.itemsize(number))
+        itemsize = recording.tape.itemsize(number)
+        work, moved = _work(name, shapes, itemsize)
         rate = work / max(each, 1e-12) / 1e9
-        bandwidth = moved / max(each, 1e-12) / 1e9
-        share = f"{100 * rate / peak:.0f} %" if work else ""
+        is_product = work > 0 and itemsize in peaks
+        share = f"{100 * rate / peaks[itemsize]:.0f} %" if is_product else ""
         lines.append(
-            f"{number:4}  {name:<22} {each * 1e6:9.2f} {100 * each / total:5.1f} % "
-            f"{f'{rate:.1f}' if work else '':>8} {bandwidth:6.1f} {share:>7}  {_shapes(shapes)}"
+            f"{number:4}  {name:<22} {each * 1e6:9.2f} {100 * each / max(total, 1e-12):5.1f} % "
+            f"{f'{rate:.1f}' if is_product else '':>8} {share:>7} "
+            f"{moved / max(each, 1e-12) / 1e9:6.1f}  {_shapes(shapes)}"
         )
     return "\n".join(lines)
+
+
+_PRODUCTS = ("matmul", "linear", "linear_backward")
 
 
 def _work(name: str, shapes: list[Any], itemsize: int) -> tuple[float, float]:
@@ -71,7 +89,11 @@ def _work(name: str, shapes: list[Any], itemsize: int) -> tuple[float, float]:
 
 
 def _shapes(shapes: list[Any]) -> str:
-    return " ".join("×".join(map(str, shape)) or "1" for shape in shapes if shape is not None)
+    return "  ".join(_shape(shape) for shape in shapes if shape is not None)
+
+
+def _shape(shape: Any) -> str:
+    return "×".join(map(str, shape)) or "()"
 
 
 def _bytes(count: float) -> str:

@@ -6,6 +6,7 @@ Views of it are made, not recorded; a value cannot be read, for it would become 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -19,26 +20,64 @@ if TYPE_CHECKING:
     from fastnn.program.recorder import Recorder
 
 
+class Link:
+    """Ties traced arrays to their recorder, in its thread and for as long as it records."""
+
+    __slots__ = ("_recorder", "_thread")
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder: Recorder | None = recorder
+        self._thread = threading.get_ident()
+
+    def recorder(self) -> Recorder:
+        """The recorder.
+
+        Raises:
+            CaptureError: the recording has ended, or is another thread's.
+        """
+        if self._recorder is None:
+            raise CaptureError(
+                "an array that a step computed while it was recorded is used after that: a replay "
+                "does not bring it along; return it from the step, and pass what one step leaves "
+                f"to the next as an argument, or keep it in the .data of a Tensor{where()}"
+            )
+        if self._thread != threading.get_ident():
+            raise CaptureError(
+                "an array, perhaps a parameter, is used while another thread records a step "
+                f"with it{where()}"
+            )
+        return self._recorder
+
+    def cut(self) -> None:
+        """The recording has ended."""
+        self._recorder = None
+
+
 class Traced(Operators):
     """An array in the memory of a program, or an argument or parameter of it."""
 
-    __slots__ = ("array", "base", "memory", "recorder")
+    __slots__ = ("array", "base", "link", "memory")
 
     def __init__(
         self,
         array: np.ndarray[Any, np.dtype[Any]],
         memory: Any,
-        recorder: Recorder,
+        link: Link,
         base: Any = None,
     ) -> None:
         self.array = array
         self.memory = memory
-        self.recorder = recorder
+        self.link = link
         self.base = base  # the traced array that this one is a view of
+
+    @property
+    def recorder(self) -> Recorder:
+        """Who records what is done to it."""
+        return self.link.recorder()
 
     def view_of(self, array: Any) -> Traced:
         """A view of this array's memory."""
-        return Traced(array, self.memory, self.recorder, self)
+        return Traced(array, self.memory, self.link, self)
 
     # --- what is known without a value ----------------------------------------------------
 
@@ -74,6 +113,17 @@ class Traced(Operators):
         return self.array.nbytes
 
     @property
+    def itemsize(self) -> int:
+        """Bytes of one value."""
+        return self.array.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one value to the next along each axis."""
+        strides: tuple[int, ...] = self.array.strides
+        return strides
+
+    @property
     def flags(self) -> Any:
         """As of the array."""
         return self.array.flags
@@ -96,7 +146,18 @@ class Traced(Operators):
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._read("a conversion to an array")
+        self._read("a conversion to an array (also to write it into one from outside the step)")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"an array of a program has no attribute {name!r}")
+        raise CaptureError(f".{name} of an array cannot be captured{where()}")
+
+    def __format__(self, form: str) -> str:
+        return self._read("a format") if form else repr(self)
+
+    def __complex__(self) -> complex:
+        self._read("complex()")
 
     def __float__(self) -> float:
         self._read("float()")
@@ -118,9 +179,20 @@ class Traced(Operators):
         """Values are not there to be read."""
         self._read("tolist()")
 
+    def nonzero(self) -> Any:
+        """Its size would depend on values."""
+        raise CaptureError(f".nonzero() has a size that changes{where()}")
+
+    def argsort(self, axis: int | None = -1, kind: Any = None) -> Any:
+        """There is no sort in C."""
+        raise CaptureError(f".argsort() cannot be captured{where()}")
+
     # --- operators, as an ndarray's ------------------------------------------------------------
 
     def __fastnn_op__(self, op: Op, args: tuple[Any, ...]) -> Any:
+        for each in args:
+            if is_foreign(each):
+                return each.__fastnn_op__(op, args)
         with self.recorder.inside(op, op.name):
             return op.forward(*args)
 
@@ -239,6 +311,21 @@ for _name, _ufunc in {
 }.items():  # fmt: skip
     for _prefix, _method in zip(("", "r", "i"), _operator(_ufunc), strict=True):
         setattr(Traced, f"__{_prefix}{_name}__", _method)
+
+
+def _as_function(function: Any) -> Any:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        return function(self, *args, **options)
+
+    return method
+
+
+for _name in (
+    "sum", "prod", "mean", "var", "std", "max", "min", "all", "any", "argmax", "argmin",
+    "cumsum", "cumprod", "clip", "round", "dot", "take", "repeat", "trace", "diagonal",
+    "swapaxes", "squeeze",
+):  # fmt: skip
+    setattr(Traced, _name, _as_function(getattr(np, _name)))
 Traced.__matmul__, Traced.__rmatmul__, _ = _operator(np.matmul)
 Traced.__rpow__ = lambda self, other: np.power(other, self)
 

@@ -50,7 +50,7 @@ def ufunc_call(
 _EXACT = frozenset(
     {
         np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute,
-        np.sqrt, np.square, np.reciprocal, np.maximum, np.minimum, np.fmax, np.fmin, np.sign,
+        np.sqrt, np.square, np.reciprocal, np.sign,
         np.floor, np.ceil, np.trunc, np.rint, np.equal, np.not_equal, np.less, np.less_equal,
         np.greater, np.greater_equal, np.isnan, np.isfinite, np.isinf, np.signbit, np.copysign,
         np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.bitwise_and,
@@ -72,6 +72,8 @@ def elementwise(
                 f"constant of the program: make it an argument, or write `z = z + t` instead of "
                 f"`z += t`{where()}"
             )
+        if target is not None:
+            recorder.refuse_read_only(f"np.{ufunc.__name__}", target)
     if ufunc.signature is not None:
         raise CaptureError(f"np.{ufunc.__name__} cannot be captured{where()}")
     with np.errstate(all="ignore"):
@@ -85,7 +87,8 @@ def elementwise(
     dtypes = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout)
     types = "".join(each.char for each in dtypes)
     types = f"{types[: ufunc.nin]}->{types[ufunc.nin :]}"
-    function = _doorway.ufunc_loop(ufunc, types)
+    is_plain = all(each.kind in "biuf" for each in dtypes)  # objects need Python
+    function = _doorway.ufunc_loop(ufunc, types) if is_plain else None
     if function is None:
         raise CaptureError(f"np.{ufunc.__name__} has no loop in C for {types}{where()}")
     held = [
@@ -98,10 +101,9 @@ def elementwise(
             made.append(recorder.empty(result.shape, dtype, result))
             continue
         if target.shape != result.shape:
-            raise ValueError(
-                f"np.{ufunc.__name__}: a result of shape {result.shape} does not fit the output "
-                f"of shape {target.shape}"
-            )
+            np.broadcast_to(result, target.shape)  # which raises an error if it does not fit
+            made.append(recorder.empty(result.shape, dtype, result))
+            continue
         if not np.can_cast(dtype, target.dtype, "same_kind"):
             raise TypeError(
                 f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
@@ -119,7 +121,7 @@ def elementwise(
         held = [
             recorder.copied(each, recorder.empty(made[0].shape, each.dtype, made[0].array))
             if isinstance(each, Traced)
-            else np.broadcast_to(each, made[0].shape).copy()
+            else laid_out(each, made[0].array)
             for each in held
         ]
         operands = [array_of(each) for each in held]
@@ -132,6 +134,13 @@ def elementwise(
         recorder.check(f"np.{ufunc.__name__}", one, result)
         results.append(one if target is None or target is one else recorder.copied(one, target))
     return results[0] if ufunc.nout == 1 else tuple(results)
+
+
+def laid_out(array: Array, like: Array) -> Array:
+    """A copy, broadcast to the shape of another and in its memory order."""
+    copy = np.empty_like(like, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
@@ -169,11 +178,6 @@ def power(recorder: Recorder, base: Traced, exponent: Any) -> Any:
 
 # --- reductions and accumulations ---------------------------------------------------------------
 
-# What NumPy begins a reduction with; where it has nothing, with the first element.
-_INITIAL: dict[np.ufunc, Any] = {
-    np.add: 0, np.multiply: 1, np.logical_and: True, np.logical_or: False,
-}  # fmt: skip
-
 
 def reduce(
     recorder: Recorder,
@@ -190,8 +194,11 @@ def reduce(
     with np.errstate(all="ignore"):
         expected = np.asarray(ufunc.reduce(source.array, axis=axis, dtype=dtype, keepdims=keepdims))
     named = range(source.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {int(each) % max(source.ndim, 1) for each in named}
-    if not axes or source.ndim == 0:
+    axes = {int(each) % source.ndim for each in named if source.ndim}
+    if ufunc.identity is not None and not axes:
+        start = np.asarray(ufunc.identity, expected.dtype)
+        return ufunc(start, recorder.cast(source, expected.dtype))
+    if not axes:
         return recorder.copied(source, recorder.empty(expected.shape, expected.dtype, expected))
     # The dtype in which is computed: that of the result, but of truth for truth.
     inner = np.dtype(bool) if ufunc in (np.logical_and, np.logical_or) else expected.dtype
@@ -202,10 +209,10 @@ def reduce(
     held = recorder.plain(source, inner)
     operand = array_of(held)
     result = recorder.empty(expected.shape, expected.dtype, expected)
-    if ufunc in _INITIAL:
-        recorder.copied(np.asarray(_INITIAL[ufunc], expected.dtype), result)
+    if ufunc.identity is not None:
+        recorder.copied(np.asarray(ufunc.identity, expected.dtype), result)
         skip = 0
-    else:
+    else:  # then NumPy begins with the first element
         if source.size == 0:
             ufunc.reduce(source.array, axis=axis)  # which raises the error
         first = tuple(slice(0, 1) if each in axes else slice(None) for each in range(source.ndim))
@@ -224,9 +231,12 @@ def reduce(
         result_axes = tuple(-1 if each in axes else next(left) for each in range(source.ndim))
     calls = _doorway.iterated([operand, target], False, True, True, result_axes, skip)
     if calls is None:
-        # NumPy's iterator copies this layout piece by piece; in C order it does not.
-        return reduce(recorder, ufunc, source.copy(), axis, dtype, None, keepdims)
-    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls]
+        # NumPy's iterator copies this layout piece by piece, in the order in which it walks.
+        in_order = recorder.in_order(operand, target, result_axes)
+        calls = _doorway.iterated(
+            [operand, target], False, True, True, result_axes, skip, in_order.array
+        )
+    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls or ()]
     recorder.loop(
         f"{ufunc.__name__}.reduce", function, [target, operand, target], calls=binary, shared=False
     )
@@ -253,10 +263,11 @@ def accumulate(
     x, y = operand.array, result.array
     calls = []
     if n > 0:
+        x_at, y_at = x.ctypes.data, y.ctypes.data
+        dx, dy = x.strides[axis], y.strides[axis]
         for index in np.ndindex(*(1 if i == axis % x.ndim else m for i, m in enumerate(x.shape))):
-            start_x = x.ctypes.data + sum(map(operator.mul, index, x.strides))
-            start_y = y.ctypes.data + sum(map(operator.mul, index, y.strides))
-            dx, dy = x.strides[axis], y.strides[axis]
+            start_x = x_at + sum(map(operator.mul, index, x.strides))
+            start_y = y_at + sum(map(operator.mul, index, y.strides))
             calls.append(([start_y, start_x + dx, start_y + dy], n, [dy, dx, dy]))
     recorder.loop(f"{ufunc.__name__}.accumulate", function, [y, x, y], calls=calls, shared=False)
     recorder.check(f"np.{ufunc.__name__}.accumulate", result, expected)
@@ -293,7 +304,7 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
     result = recorder.empty(expected.shape, expected.dtype)
     z = result.array
     if x.ndim == 1:
-        x, z = x[None, :], z[..., None, :]
+        x, z = x[None, :], z[..., None, :] if z.ndim else z[None]
     if y.ndim == 1:
         y, z = y[:, None], z[..., None]
     outer = z.shape[:-2]
@@ -307,7 +318,7 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
             "matmul", *function, parts, [each.ctypes.data for each in parts],
             [1, m, inner, n], [0, 0, 0, *(s for each in parts for s in each.strides)], where(),
         )  # fmt: skip
-    recorder.note("matmul", (x.shape, y.shape, char))
+    recorder.note("matmul", [(recorder.number(each), each.shape, char) for each in (x, y, z)])
     recorder.run(since)
     recorder.check("np.matmul", result, expected)
     return result

@@ -13,7 +13,7 @@ def where() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("fastnn.", "numpy.")) and module != "fastnn":
+        if module.partition(".")[0] not in ("fastnn", "numpy", "contextlib"):
             return f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
         frame = frame.f_back
     return ""

@@ -1,0 +1,1 @@
+"""Training by fastnn and by its peers, side by side in one run."""

@@ -1,0 +1,105 @@
+"""fastnn: the step captured once, and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+import fastnn
+from benchmarks.peers.task import Fitted, Task
+from benchmarks.peers.works import Layers, Work
+from fastnn.program.replay import Recording
+from fastnn.tensor import tracked, wrap
+
+from .numpy_by_hand import eleven_lines_step
+
+TITLE = "fastnn"
+LOSSES = {"cross_entropy": fastnn.cross_entropy, "hinge": fastnn.hinge_loss}
+
+
+def model_of(layers: Layers) -> fastnn.Sequential:
+    """The net with copies of these weights."""
+    widths = [len(layers[0][0]), *(len(b) for _, b in layers)]
+    model = fastnn.models.mlp(widths[0], widths[1:-1], widths[-1])
+    set_weights(model, layers)
+    return model
+
+
+def set_weights(model: fastnn.Sequential, layers: Layers) -> None:
+    """Copy the weights into the model."""
+    values = [each for layer in layers for each in layer]
+    for parameter, value in zip(model.parameters(), values, strict=True):
+        parameter.data = value
+
+
+def recording_of(
+    work: Work, layers: Layers, X: np.ndarray, y: np.ndarray
+) -> tuple[Recording, np.ndarray]:
+    """The step's recording, which goes through X and y, and where it leaves its losses.
+
+    It is what ``Trainer.fit`` replays, without the gathering of a batch from shuffled rows
+    and the counting of hits, neither of which the other sides do.
+    """
+    model = model_of(layers)
+    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
+    loss_of = LOSSES[work.loss]
+    data = SimpleNamespace(x=X[0], y=y[0], losses=np.zeros(len(X), np.float32))
+
+    def step() -> None:
+        loss = loss_of(model(wrap(tracked(data.x))), tracked(data.y))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        tracked(data.losses[:1])[...] = loss.data.reshape(1)
+
+    recording = Recording(step, (), capacity=len(X))
+    set_weights(model, layers)  # the recording has made a step
+    for array, whole in ((data.x, X), (data.y, y), (data.losses[:1], data.losses)):
+        recording.move(array, whole.strides[0], 0)
+    return recording, data.losses
+
+
+def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
+    return replayed(*recording_of(work, layers, X, y))
+
+
+def replayed(recording: Recording, losses: np.ndarray) -> Callable[[], np.ndarray]:
+    """An epoch's steps, and the losses that they leave."""
+    steps = len(losses)
+
+    def run() -> np.ndarray:
+        made = 0
+        while made < steps:
+            made += recording.advance(made, steps, 0.1)
+        return losses
+
+    return run
+
+
+def eleven_lines(
+    X: np.ndarray, y: np.ndarray, w0: np.ndarray, w1: np.ndarray, n: int
+) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+    step = eleven_lines_step(X, y)
+    return lambda: fastnn.iterate(step, (w0, w1), n=n)
+
+
+def fit(task: Task) -> Fitted:
+    model = model_of(task.layers)
+    optimizer = fastnn.Adam(model.parameters(), lr=task.lr)
+    trainer = fastnn.Trainer(model, "cross_entropy", optimizer, scale=1 / 255)
+    history = trainer.fit(
+        task.X,
+        task.y,
+        epochs=task.epochs,
+        batch_size=task.batch,
+        shuffle=task.shuffle,
+        seed=task.seed,
+        progress=False,
+    )
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        return model.predict(X.astype(np.float32) / 255)
+
+    return Fitted(list(history["loss"]), predict)

@@ -1,0 +1,188 @@
+"""The benchmark programs run, on tiny sizes, and write what the README quotes.
+
+Nothing here looks at a time: the sides must do the same work, and the files hold what they
+promise.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOLERANCE = 1e-4
+WORKS = ["mlp784", "mlp1024", "mlp64", "softmax", "hinge", "eleven-lines", "fashion"]
+
+
+def run(folder: Path, *command: str) -> None:
+    """A benchmark with NumPy and fastnn alone, in a process of its own."""
+    options = ["--quick", "--sides", "numpy", "--results", str(folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, *options], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    assert {"command", "date", "quick", "threads", "machine", "versions", "rows"} <= set(result)
+    assert result["quick"] is True
+    assert result["versions"]["blas_kernel"]
+    return result
+
+
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("peers")
+    run(folder, "benchmarks.peers")
+    return folder
+
+
+def test_every_work_is_compared_with_numpy(peers: Path) -> None:
+    result = read(peers, "peers")
+    rows = {row["name"]: row for row in result["rows"]}
+    assert list(rows) == WORKS
+    assert result["peak_gflops"] > 0
+    for name, row in rows.items():
+        assert set(row["microseconds"]) == {"fastnn", "numpy"}, name
+        (against,) = row["against"]
+        assert against["side"] == "numpy"
+        ratio = row["microseconds"]["numpy"] / row["microseconds"]["fastnn"]
+        assert against["ratio"] == pytest.approx(ratio, rel=2e-3) or name == "eleven-lines"
+        if against["bar"] is not None:
+            assert against["met"] is (against["ratio"] >= against["bar"])
+
+
+def test_the_sides_compute_the_same(peers: Path) -> None:
+    for row in read(peers, "peers")["rows"]:
+        if row["name"] == "eleven-lines":
+            assert 0 <= row["weight_differences"]["fastnn"] <= 1e-9
+        else:
+            assert 0 <= row["loss_differences"]["fastnn"] <= TOLERANCE
+
+
+def test_the_bars_are_the_projects(peers: Path) -> None:
+    rows = {row["name"]: row for row in read(peers, "peers")["rows"]}
+    bars = {name: row["against"][0]["bar"] for name, row in rows.items()}
+    assert bars == {
+        "mlp784": 2.4,
+        "mlp1024": 3.0,
+        "mlp64": 7,
+        "softmax": 2.6,
+        "hinge": 2.6,
+        "eleven-lines": 20,
+        "fashion": None,
+    }
+    assert [rows[name]["peak_bar"] for name in WORKS[:5]] == [85, 88, None, None, None]
+    assert "percent_of_bandwidth" in rows["softmax"]
+    assert rows["fashion"]["accuracy_bar"] == 0.5
+    assert set(rows["fashion"]["accuracy"]) == {"fastnn", "numpy"}
+
+
+def test_tables_and_chart_show_every_work(peers: Path) -> None:
+    titles = [row["title"] for row in read(peers, "peers")["rows"]]
+    for kind in ("md", "svg"):
+        text = (peers / f"peers.{kind}").read_text()
+        assert all(title in text for title in titles), kind
+    assert "measure nothing" in (peers / "peers.md").read_text()
+
+
+def test_the_readmes_table_goes_between_its_markers(
+    peers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.peers.tables import readme_table
+    from benchmarks.tables import replace_between_markers
+
+    begin = "<!-- peers: begin (written by python -m benchmarks.peers) -->"
+    end = "<!-- peers: end -->"
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    table = readme_table(read(peers, "peers"))
+    replace_between_markers(readme, "peers", "python -m benchmarks.peers", table)
+    assert readme.read_text() == f"before\n{begin}\n{table}\n{end}\nafter\n"
+    assert "| MLP 64-32-10, batch 64 | " in table
+    readme.write_text("no markers")
+    with pytest.raises(SystemExit, match="peers: begin"):
+        replace_between_markers(readme, "peers", "python -m benchmarks.peers", table)
+
+
+def test_a_side_that_does_other_work_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.peers.rounds import check_losses, two_epochs
+    from benchmarks.peers.sides import fastnn_replay, numpy_by_hand
+    from benchmarks.peers.works import WORKS
+
+    work = WORKS[0].smaller()
+    X, y = work.batches()
+
+    def losses() -> dict[str, Any]:
+        sides = {"fastnn": fastnn_replay, "numpy": numpy_by_hand}
+        return {
+            name: two_epochs(side.epoch(work, work.layers(), X, y)) for name, side in sides.items()
+        }
+
+    assert max(check_losses("right", losses()).values()) <= 1e-5
+    right = numpy_by_hand.backward
+
+    def without_the_relu(layers: Any, values: Any, d: Any) -> Any:
+        return right(layers, [np.abs(each) + 1e-9 for each in values], d)
+
+    monkeypatch.setattr(numpy_by_hand, "backward", without_the_relu)
+    with pytest.raises(AssertionError, match="losses of fastnn differ"):
+        check_losses("wrong", losses())
+    # The mean alone, of a side that tells no more, is compared as well.
+    with pytest.raises(AssertionError, match="losses of sklearn differ"):
+        check_losses("mean", {"numpy": np.ones((2, 3)), "sklearn": np.array([1, 1.001])})
+
+
+def test_scaling_has_a_limit_for_every_point(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.peers", "scaling")
+    rows = read(tmp_path, "scaling")["rows"]
+    assert [row["axis"] for row in rows] == ["width", "width", "batch", "batch"]
+    for row in rows:
+        assert row[row["axis"]] > 0
+        assert row["limit_microseconds"] > 0
+        assert row["loss_differences"]["fastnn"] <= TOLERANCE
+    chart = (tmp_path / "scaling.svg").read_text()
+    assert chart.count("<polyline") == 2 * 3  # two sides and the limit, twice
+
+
+def test_startup_tells_the_first_step_from_the_second(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.peers", "startup", "--only", "mlp64")
+    rows = read(tmp_path, "startup")["rows"]
+    assert [row["side"] for row in rows] == ["fastnn", "numpy"]
+    for row in rows:
+        assert all(row[f"{key}_microseconds"] > 0 for key in ("import", "first", "second"))
+
+
+def test_memory_counts_what_training_adds(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.peers", "memory", "--only", "mlp784")
+    rows = read(tmp_path, "memory")["rows"]
+    assert [row["side"] for row in rows] == ["fastnn", "numpy"]
+    for row in rows:
+        assert row["training_mb"] == pytest.approx(row["peak_mb"] - row["loaded_mb"], abs=0.11)
+        assert row["peak_mb"] >= row["loaded_mb"] > 0
+
+
+def test_the_eager_graph_is_compared_with_numpy(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.graph")
+    result = read(tmp_path, "graph")
+    rows = {row["side"]: row for row in result["rows"]}
+    assert set(rows) == {"fastnn", "numpy"}
+    assert rows["fastnn"]["loss_difference"] <= TOLERANCE
+    assert result["bar"] == 1.6
+    assert result["met"] is (result["ratio"] <= 1.6)
+
+
+def test_a_name_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.peers", "--only", "mlp"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "--only mlp: the works are mlp784" in done.stderr
