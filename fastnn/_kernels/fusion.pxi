@@ -100,5 +100,5 @@ cdef class Fusion:
         item.call.finish_task[slot] = self.tape.items[j].task
         self.tape.items[j].kind = FUSED
         name, shapes = self.tape.calls[i]
-        self.tape.calls[i] = (f"{name} + {self.tape.calls[j][0]}", shapes)
+        self.tape.calls[i] = (f"{name}+{self.tape.calls[j][0]}", shapes)
         self.tape.threads = 0

@@ -368,6 +368,8 @@ cdef class Tape:
                         <double *> (link.source + step[0] * link.stride))[0]
             for i in range(since, self.count):
                 item = self.items[i]
+                if item.kind == FUSED:
+                    continue
                 if profile:
                     began = fn_seconds()
                 if item.kind == LOOP:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 def call_table(recording: Recording) -> str:
     """A line for each call: its number, its name, the shapes of its operands."""
     lines = [f"{_title(recording)}: {len(recording.tape)} calls, {_bytes(recording.nbytes)}"]
+    wide = _width(recording)
     for number, (name, shapes) in enumerate(recording.tape.calls):
         if recording.tape.is_fused(number):
             continue
-        lines.append(f"{number:4}  {name:<22} {_shapes(shapes)}")
+        lines.append(f"{number:4}  {name:<{wide}} {_shapes(shapes)}")
     return "\n".join(lines)
 
 
@@ -43,16 +44,21 @@ def profile_table(recording: Recording, steps: int) -> str:
     seconds = [each / steps for each in recording.tape.profile()]
     calls = recording.tape.calls
     threads = get_num_threads()
-    used = {recording.tape.itemsize(n) for n, (name, _) in enumerate(calls) if name in _PRODUCTS}
+    used = {
+        recording.tape.itemsize(number)
+        for number, (name, _) in enumerate(calls)
+        if name.partition("+")[0] in _PRODUCTS
+    }
     peaks = {size: peak_gflops(threads, f"f{size}") for size in sorted(used & {4, 8})}
     measured = ", ".join(f"{peak:.0f} GFLOP/s in float{8 * size}" for size, peak in peaks.items())
     total = sum(seconds)
+    wide = _width(recording)
     lines = [
         (
             f"{_title(recording)}: {total * 1e6:,.1f} µs a step on {threads} "
             f"thread{'s' if threads > 1 else ''}{f', peak {measured}' if peaks else ''}"
         ),
-        f"{'':4}  {'call':<22} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} {'GB/s':>6}",
+        f"{'':4}  {'call':<{wide}} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} {'GB/s':>6}",
     ]
     for number, ((name, shapes), each) in enumerate(zip(calls, seconds, strict=True)):
         if recording.tape.is_fused(number):
@@ -63,11 +69,15 @@ def profile_table(recording: Recording, steps: int) -> str:
         is_product = work > 0 and itemsize in peaks
         share = f"{100 * rate / peaks[itemsize]:.0f} %" if is_product else ""
         lines.append(
-            f"{number:4}  {name:<22} {each * 1e6:9.2f} {100 * each / max(total, 1e-12):5.1f} % "
+            f"{number:4}  {name:<{wide}} {each * 1e6:9.2f} {100 * each / max(total, 1e-12):5.1f} % "
             f"{f'{rate:.1f}' if is_product else '':>8} {share:>7} "
             f"{moved / max(each, 1e-12) / 1e9:6.1f}  {_shapes(shapes)}"
         )
     return "\n".join(lines)
+
+
+def _width(recording: Recording) -> int:
+    return max(len(name) for name, _ in recording.tape.calls)
 
 
 _PRODUCTS = ("matmul", "linear", "linear_backward")
@@ -75,7 +85,7 @@ _PRODUCTS = ("matmul", "linear", "linear_backward")
 
 def _work(name: str, shapes: list[Any], itemsize: int) -> tuple[float, float]:
     """Operations (of products alone) and bytes of a call."""
-    name = name.partition(" ")[0]
+    name = name.partition("+")[0]
     known = [shape for shape in shapes if shape is not None]
     moved = itemsize * sum(float(np.prod(shape)) for shape in known)
     if name in ("matmul", "linear") and len(known[0]) == 2 == len(known[1]):

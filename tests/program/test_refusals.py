@@ -38,7 +38,7 @@ def refused(step: Callable[..., Any], *args: Any, match: str) -> None:
         assert f"test_refusals.py, line {line_of(step)})" in str(found.value)
     assert_same_bits([each for each in args if isinstance(each, np.ndarray)], before)
     assert not program.recordings
-    assert fastnn.tensor.recorder() is None
+    assert fastnn.modes.recorder() is None
 
 
 x = np.array([3.0, 1.0, 2.0])

@@ -46,11 +46,14 @@ def test_a_line_for_each_call_with_its_shapes() -> None:
     title, *lines = first.split("\n")
     assert re.fullmatch(r"arguments float32 6×5, int64 6: \d+ calls, [\d.]+ kB", title)
     assert "arguments float32 4×5, int64 4:" in second
-    assert len(lines) == len(made.recordings[0].tape)
-    assert [int(line.split()[0]) for line in lines] == list(range(len(lines)))
+    tape = made.recordings[0].tape
+    # A call that another one makes on its blocks stands with that one.
+    own = [number for number in range(len(tape)) if not tape.is_fused(number)]
+    assert [int(line.split()[0]) for line in lines] == own
+    assert len(own) < len(tape)
     for pattern in (
-        r"linear +6×5  5×8  8  6×8", r"relu +6×8  6×8", "cross_entropy +6×3  6",
-        r"linear_backward +6×8  6×5  5×8  5×8  8", r"sgd_update +5×8  5×8  5×8",
+        r"linear\+relu +6×5  5×8  8  6×8", "cross_entropy +6×3  6",
+        r"linear_backward\+sgd_update +6×8  6×5  5×8  5×8  8", r"sgd_update +8  8",
         r"multiply +\(\)  \(\)  \(\)",
     ):  # fmt: skip
         assert re.search(pattern, first), pattern
@@ -66,7 +69,7 @@ def test_a_profile_measures_and_changes_nothing() -> None:
     assert re.search(r"µs a step on \d+ threads?, peak \d+ GFLOP/s in float32", title)
     assert header.split() == ["call", "µs", "share", "GFLOP/s", "of", "peak", "GB/s"]
     shares = [float(each) for each in re.findall(r"([\d.]+) % ", "\n".join(lines))]
-    of_calls = [float(line[40:].split()[0]) for line in lines]
+    of_calls = [float(re.search(r"([\d.]+) % ", line)[1]) for line in lines]
     assert abs(sum(of_calls) - 100) < 1
     assert len(shares) >= len(lines)
     products = [line for line in lines if "linear" in line]
