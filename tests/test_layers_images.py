@@ -391,3 +391,25 @@ def test_a_program_notices_the_mode() -> None:
     model.load_state_dict({**model.state_dict(), "1.running_mean": statistics + 1})
     assert np.array_equal(program(x), model.scores(x))
     assert not np.array_equal(program(x), third)
+
+
+# --- evaluation -----------------------------------------------------------------------
+
+
+def test_large_samples_are_evaluated_in_smaller_batches() -> None:
+    class Watched(Module):
+        def forward(self, x):
+            sizes.append(len(x))
+            return x
+
+    for shape, expected in (
+        ((3,), [1024, 276]),
+        ((4096,), [1024, 276]),
+        ((8, 1024), [512, 512, 276]),
+    ):
+        sizes: list[int] = []
+        Watched().scores(np.zeros((1300, *shape), np.float32))
+        assert sizes == expected
+    sizes = []
+    Watched().scores(np.zeros((5, 3), np.float32), batch_size=2)
+    assert sizes == [2, 2, 1]
