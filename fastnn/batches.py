@@ -41,6 +41,9 @@ class Batches:
 
     The arrays that ``gather`` returns are views of the buffers: the next call
     overwrites them.
+
+    Attributes:
+        size: the most rows of a batch.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Batches:
         shift: float,
         count: Counter | None,
     ) -> None:
-        size = min(size, len(X))
+        self.size = size = min(size, len(X))
         self.y = y
         self.weight = weight
         self.count = count

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["all_right", "finite", "number", "real_array", "whole"]
+__all__ = ["all_right", "finite", "number", "pair", "real_array", "whole"]
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -43,6 +43,25 @@ def whole(name: str, value: Any, least: int) -> int:
     if integer < least:
         raise ValueError(f"{name} must be at least {least}, got {integer}")
     return integer
+
+
+def pair(name: str, value: Any, least: int) -> tuple[int, int]:
+    """(rows, columns), each at least ``least``, from one integer for both or from two.
+
+    Raises:
+        TypeError: if it is neither.
+        ValueError: if one is smaller.
+    """
+    parts = value if isinstance(value, tuple | list) else (value, value)
+    try:
+        rows, columns = (operator.index(part) for part in parts)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must be an integer or a pair of them (rows, columns), got {value!r}"
+        ) from None
+    if min(rows, columns) < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return rows, columns
 
 
 def real_array(value: Any, name: str) -> Array:

@@ -8,12 +8,14 @@ or a pair (rows, columns).  A batch may be empty, where no mean over it is taken
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn import _kernels as kernels
+from fastnn.checks import pair
 
 __all__ = [
     "avg_pool2d",
@@ -37,16 +39,11 @@ Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 
 
 def _pair(function: str, name: str, value: Pair) -> tuple[int, int]:
-    """(rows, columns) from one integer or two."""
-    parts = value if isinstance(value, (tuple, list)) else (value, value)
+    """(rows, columns) from one integer or two, whose size the kernel checks."""
     try:
-        rows, columns = (operator.index(part) for part in parts)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{function}: {name} must be an integer or a pair of them (rows, columns), "
-            f"got {value!r}"
-        ) from None
-    return rows, columns
+        return pair(name, value, -sys.maxsize)
+    except TypeError as error:
+        raise TypeError(f"{function}: {error}") from None
 
 
 def _geometry(function: str, stride: Pair, padding: Pair, dilation: Pair) -> tuple[int, ...]:

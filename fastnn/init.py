@@ -22,15 +22,26 @@ Initializer: TypeAlias = "Callable[[Shape, Seed, npt.DTypeLike], npt.NDArray[Any
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
-    """Inputs and outputs of one unit, for weights (in_features, out_features)."""
-    if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"shape wants (in_features, out_features), both at least 1, got {shape}")
-    return shape
+    """Inputs and outputs of one unit.
+
+    For weights (in_features, out_features), or filters (out_channels, in_channels, rows,
+    columns), where a unit's outputs are those of all filters at all its taps.
+    """
+    if len(shape) not in (2, 4) or min(shape) < 1:
+        raise ValueError(
+            "shape wants (in_features, out_features), or (out_channels, in_channels, rows, "
+            f"columns), all at least 1, got {shape}"
+        )
+    if len(shape) == 2:
+        return shape
+    outputs, inputs, rows, columns = shape
+    return inputs * rows * columns, outputs * rows * columns
 
 
 def _normal(shape: Shape, deviation: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     draws = np.random.default_rng(seed).standard_normal(shape)
-    return (draws * deviation).astype(dtype)
+    draws *= deviation
+    return draws.astype(dtype, copy=False)
 
 
 def _uniform(shape: Shape, limit: float, seed: Seed, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -43,13 +54,14 @@ def he_normal(
     """Normal with variance 2 / in_features, for layers followed by a ReLU.
 
     Args:
-        shape: (in_features, out_features).
+        shape: (in_features, out_features), or (out_channels, in_channels, rows, columns)
+            of filters, whose in_features is the product of the last three.
         seed: an int, a SeedSequence, or a Generator to draw from; None is a new seed
             from the operating system.
         dtype: of the result.
 
     Raises:
-        ValueError: shape is not of two positive lengths.
+        ValueError: shape is not of two or four positive lengths.
     """
     return _normal(shape, (2 / _fans(shape)[0]) ** 0.5, seed, dtype)
 

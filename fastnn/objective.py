@@ -19,13 +19,11 @@ from fastnn.batches import (
     target_rows,
     whole_number_rows,
 )
-from fastnn.layers.module import Module, in_mode
+from fastnn.layers.module import Module, in_mode, rows_at_once
 from fastnn.modes import no_grad
 from fastnn.tensor import Tensor, wrap
 
-__all__ = ["EVALUATION_BATCH", "NAMES", "Objective"]
-
-EVALUATION_BATCH = 1024
+__all__ = ["NAMES", "Objective"]
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -82,14 +80,15 @@ class Objective:
         y: Any,
         sample_weight: Any,
         *,
-        size: int,
+        size: int | None,
         scale: float,
         shift: float,
         of: str,
     ) -> Batches:
         """X and y, checked by themselves, against each other and against the model.
 
-        ``of`` stands before their names in an error.
+        ``size`` is that of a batch, None for what is evaluated at once; ``of`` stands before
+        their names in an error.
         """
         if sample_weight is not None and self.name is None:
             raise ValueError("sample_weight wants a named loss: a function gets none")
@@ -103,7 +102,7 @@ class Objective:
             X,
             y,
             sample_weight,
-            size=size,
+            size=rows_at_once(X.shape[1:]) if size is None else size,
             dtype=dtype,
             scale=scale,
             shift=shift,

@@ -93,8 +93,8 @@ def save(model: Module, path: StrPath, metadata: Mapping[str, Any] | None = None
         TypeError: if ``model`` is no Module of registered layers, or ``metadata`` is not a
             mapping that JSON can hold.
         ValueError: if the model built again from its architecture would not have the same
-            parameters, as when a layer with parameters is used twice, or one of them is
-            neither float32 nor float64.
+            parameters and buffers, as when a layer with parameters is used twice, or one of
+            them is floating-point but neither float32 nor float64.
         OSError: naming ``path``, if it cannot be written.
     """
     header = model_header(model, metadata)
@@ -141,11 +141,12 @@ def model_header(model: Module, metadata: Mapping[str, Any] | None) -> dict[str,
         raise TypeError(f"metadata must be what JSON can hold: {error}") from None
     architecture = registry.describe(model)
     parameters = dict(model.named_parameters())
-    for name, parameter in parameters.items():
-        _check_dtype(name, parameter.dtype)
+    for name, tensor in model.named_tensors():
+        if tensor.dtype.kind == "f":
+            _check_dtype(name, tensor.dtype)
     try:
         rebuilt = registry.parameter_shapes(json.loads(json.dumps(architecture)))
-        check_shapes(rebuilt, {name: p.shape for name, p in parameters.items()})
+        check_shapes(rebuilt, {name: each.shape for name, each in model.named_tensors()})
     except (TypeError, ValueError) as error:
         raise ValueError(
             "model: built again from its architecture, it would not have the parameters "
@@ -182,9 +183,11 @@ def build_model(
             {name: array.shape for name, array in weights.items()},
         )
         model = registry.build(header["architecture"], header["dtype"])
+        for name, tensor in model.named_tensors():
+            if tensor.dtype.kind == "f":
+                _check_dtype(name, weights[name].dtype)
+                tensor._node.data = tensor.data.astype(weights[name].dtype, copy=False)
         for name, parameter in model.named_parameters():
-            _check_dtype(name, weights[name].dtype)
-            parameter._node.data = parameter.data.astype(weights[name].dtype, copy=False)
             flags = header["parameters"][name]
             parameter.requires_grad = bool(flags["requires_grad"])
             parameter.decay = bool(flags["decay"])

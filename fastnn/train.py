@@ -14,7 +14,7 @@ from fastnn.history import History
 from fastnn.interrupts import Interrupts
 from fastnn.layers.module import Module, in_mode
 from fastnn.modes import no_grad
-from fastnn.objective import EVALUATION_BATCH, Objective
+from fastnn.objective import Objective
 from fastnn.progress import ProgressBar
 from fastnn.run import Run, make_plan
 from fastnn.serialize import StrPath, explaining
@@ -272,8 +272,8 @@ class Trainer:
     def _measure(self, data: Batches) -> dict[str, float]:
         loss, hits, chances = 0.0, 0, 0
         with in_mode(self.model, training=False), no_grad():
-            for start in range(0, len(data), EVALUATION_BATCH):
-                x, y, _ = data.gather(data.rows[start : start + EVALUATION_BATCH])
+            for start in range(0, len(data), data.size):
+                x, y, _ = data.gather(data.rows[start : start + data.size])
                 scores = self.model(wrap(x))
                 loss += self.objective(scores, y, None).item() * len(x)
                 batch_hits, batch_chances = data.hits(scores.data, y)
@@ -288,7 +288,7 @@ class Trainer:
         self,
         X: Any,
         y: Any,
-        size: int = EVALUATION_BATCH,
+        size: int | None = None,
         *,
         of: str = "",
         sample_weight: Any = None,

@@ -47,3 +47,12 @@ def test_real_arrays_are_finite_in_a_dtype():
     for wrong in (np.ma.masked_less([1, -1], 0), [1j], None, ["a"]):
         with pytest.raises(TypeError, match="x: "):
             checks.real_array(wrong, "x")
+
+
+def test_pairs():
+    assert checks.pair("stride", 3, 1) == checks.pair("stride", [np.int8(3), 3], 1) == (3, 3)
+    for value in (1.0, None, (1,), (1, 2, 3), (1, "2")):
+        with pytest.raises(TypeError, match="stride must be an integer or a pair of them"):
+            checks.pair("stride", value, 1)
+    with pytest.raises(ValueError, match=r"stride must be at least 1, got \(1, 0\)"):
+        checks.pair("stride", (1, 0), 1)

@@ -33,7 +33,10 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
         ("train extra", "extra"),
         ("train --data mnist", "--data: 'mnist' is not digits, idx:FOLDER"),
         ("train --data idx:", "--data: 'idx:' is not"),
-        ("train --model cnn", "--model: 'cnn' is not linear or mlp:WIDTH"),
+        (
+            "train --model cnn",
+            "--model: 'cnn' is not linear, lenet, cifar_convnet, alexnet or mlp:WIDTH",
+        ),
         ("train --model mlp:", "--model: 'mlp:' is not"),
         ("train --model mlp:9,-1", "--model: 'mlp:9,-1' is not"),
         ("train --model linear:3", "--model: 'linear:3' is not"),

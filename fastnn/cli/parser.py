@@ -14,11 +14,12 @@ from fastnn.cli.settings import (
     DIGITS_BATCH_SIZE,
     DIGITS_EPOCHS,
     EPOCHS,
+    IMAGE_LEARNING_RATES,
     LEARNING_RATES,
     MODEL,
     SCHEDULE,
     VALIDATION,
-    hidden_widths,
+    check_model,
 )
 
 
@@ -102,6 +103,7 @@ def _add_train(commands: _Commands) -> None:
         "examples:\n"
         "  fastnn train\n"
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --epochs 5\n"
+        "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --model lenet\n"
         "  fastnn train --model linear --loss hinge --optimizer sgd --lr 0.01\n"
         "  fastnn train --resume runs/digits-1\n\n"
         "The run folder holds model.safetensors, checkpoint.safetensors (to resume\n"
@@ -113,7 +115,9 @@ def _add_train(commands: _Commands) -> None:
     what.add_argument(
         "--model",
         type=_model,
-        help=f"linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers (default: {MODEL})",
+        help="linear, or mlp:WIDTH,WIDTH,... with ReLU between the layers; for images, the "
+        "convolutional nets lenet (from 12x12 pixels), cifar_convnet (from 4x4) and alexnet "
+        f"(from 63x63, made for 224x224) (default: {MODEL})",
     )
     what.add_argument(
         "--loss",
@@ -135,7 +139,14 @@ def _add_train(commands: _Commands) -> None:
         help=f"{', '.join(LEARNING_RATES)} (default: adam)",
     )
     rates = ", ".join(f"{name} {lr:g}" for name, lr in LEARNING_RATES.items())
-    how.add_argument("--lr", type=_positive, help=f"the learning rate (default: {rates})")
+    for_images = ", ".join(
+        f"{name} {lr:g}" for name, lr in IMAGE_LEARNING_RATES.items() if lr != LEARNING_RATES[name]
+    )
+    how.add_argument(
+        "--lr",
+        type=_positive,
+        help=f"the learning rate (default: {rates}; for convolutional nets {for_images})",
+    )
     how.add_argument(
         "--schedule",
         type=_schedule,
@@ -373,7 +384,7 @@ def _data(text: str) -> str:
 
 
 def _model(text: str) -> str:
-    return _accepted(text, hidden_widths)
+    return _accepted(text, check_model)
 
 
 def _schedule(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastnn import _kernels, runtime
+from fastnn.cli.settings import IMAGE_MODELS
 
 if TYPE_CHECKING:
     from fastnn.cli.runfolder import RunFolder
@@ -35,13 +36,15 @@ class Report:
             "samples",
             f"{len(parts.x):,} training{held_out}, {len(whole.x_test):,} test",
         )
-        matrices = [p for p in model.parameters() if p.ndim == 2]
-        widths = [matrices[0].shape[0], *(p.shape[1] for p in matrices)]
+        if settings.model in IMAGE_MODELS:
+            made_of = f"{' x '.join(map(str, whole.shape))} images"
+        else:
+            matrices = [p for p in model.parameters() if p.ndim == 2]
+            widths = [matrices[0].shape[0], *(p.shape[1] for p in matrices)]
+            made_of = "-".join(map(str, widths))
         parameters = sum(p.size for p in model.parameters())
         self._line(
-            "model",
-            f"{settings.model}: {'-'.join(map(str, widths))}, "
-            f"{parameters:,} parameters, {settings.dtype}",
+            "model", f"{settings.model}: {made_of}, {parameters:,} parameters, {settings.dtype}"
         )
 
     def end(

@@ -25,6 +25,8 @@ _ROWS_AT_ONCE = 4096
 class SavedModel:
     """A model with its classes, the shape of a raw sample, and scale and shift.
 
+    ``images`` tells whether it takes samples in that shape, (channels, height, width), or flat.
+
     A model that ``fastnn.save`` wrote without such metadata takes its samples as they
     are, and its classes are called 0, 1, ...: ``classes`` and ``shape`` are None.
     """
@@ -33,6 +35,7 @@ class SavedModel:
     model: Module
     classes: tuple[str, ...] | None
     shape: tuple[int, ...] | None
+    images: bool
     scale: float
     shift: float
     largest: float | None
@@ -59,6 +62,7 @@ class SavedModel:
                 model=model,
                 classes=_tuple(stored.get("classes"), str),
                 shape=_tuple(stored.get("shape"), int),
+                images=bool(stored.get("images", False)),
                 scale=float(stored.get("scale", 1.0)),
                 shift=float(stored.get("shift", 0.0)),
                 largest=None if "largest" not in stored else float(stored["largest"]),
@@ -69,7 +73,7 @@ class SavedModel:
             raise ValueError(f"{file}: its metadata makes no sense ({error})") from None
 
     def rows(self, x: NDArray[Any], source: str) -> NDArray[Any]:
-        """Raw samples ``x`` as the rows (N, D) that were trained on, unscaled.
+        """Raw samples ``x`` as the rows (N, D) or images that were trained on, unscaled.
 
         uint8 stays, anything else becomes the model's dtype. A single sample of the
         right shape is a batch of one. Raises ValueError, naming ``source``, for samples
@@ -80,7 +84,8 @@ class SavedModel:
         if x.size == 0:
             raise ValueError(f"{source}: no samples, its shape is {x.shape}")
         if self.shape is not None:
-            if x.shape in (self.shape, (int(np.prod(self.shape)),)):
+            grey = self.shape[1:] if self.shape[:1] == (1,) else self.shape
+            if x.shape in (self.shape, grey, (int(np.prod(self.shape)),)):
                 x = x[np.newaxis]
             given = x.shape[1:]
             if x.ndim < 2 or np.prod(given) != np.prod(self.shape):
@@ -88,7 +93,7 @@ class SavedModel:
                     f"{source}: samples of shape {given or x.shape}, "
                     f"{self.path.name} wants {self.shape} or {int(np.prod(self.shape))}"
                 )
-            x = x.reshape(len(x), -1)
+            x = x.reshape(len(x), *(self.shape if self.images else (-1,)))
         if x.dtype != np.uint8:
             with np.errstate(over="ignore"):  # what overflows is found right here
                 x = x.astype(self.model.dtype, copy=False)
@@ -111,11 +116,13 @@ class SavedModel:
         dtype = self.model.dtype
         if self.shape is None and rows.ndim != 2:
             return self.model.scores(rows)
+        flat = rows.reshape(len(rows), -1)
         outputs = []
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             indices = np.arange(start, min(start + _ROWS_AT_ONCE, len(rows)))
-            batch = np.empty((len(indices), rows.shape[1]), dtype)
-            k.gather_rows(rows, indices, self.scale, self.shift, batch)
+            batch = np.empty((len(indices), *rows.shape[1:]), dtype)
+            out = batch.reshape(len(indices), -1)
+            k.gather_rows(flat, indices, self.scale, self.shift, out)
             outputs.append(self.model.scores(batch))
         return np.concatenate(outputs)
 

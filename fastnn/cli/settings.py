@@ -12,6 +12,9 @@ for other data: Fashion-MNIST, 10 epochs, gets 90.2 on the validation part with 
 The learning rates are, for each optimizer, the best of three with a factor of about 3
 between them, or no worse than the best by more than the error (batches of 64 for all but
 adam). On the validation part of Fashion-MNIST, 4 epochs, they give 88.0 to 89.6.
+
+lenet, on the validation part of Fashion-MNIST, 10 epochs, adam, one seed: 91.6 as it stands;
+91.2 with a rate of 3e-3, and 90.3 with that and LeNet-5's 6 and 16 filters.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 MODEL = "mlp:256,128"
+IMAGE_MODELS = ("lenet", "cifar_convnet", "alexnet")
 SCHEDULE = "cosine"
 VALIDATION = 0.1
 EPOCHS, DIGITS_EPOCHS = 10, 30
@@ -35,6 +39,7 @@ LEARNING_RATES = {
     "rmsprop": 1e-3,
     "adagrad": 1e-2,
 }
+IMAGE_LEARNING_RATES = {**LEARNING_RATES, "adam": 1e-3, "adamw": 1e-3}
 _WIDEST = 2**48  # more than any memory, and its bytes can still be counted
 WEIGHT_DECAY = {"adamw": 1e-2}  # without any it is adam; 0 for all others
 
@@ -68,8 +73,10 @@ class Settings:
         if chosen.get("data", "digits") != "digits":
             chosen = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, **chosen}
         optimizer = chosen.get("optimizer", "adam")
+        of_images = chosen.get("model") in IMAGE_MODELS
+        rates = IMAGE_LEARNING_RATES if of_images else LEARNING_RATES
         usual = {
-            "lr": LEARNING_RATES[optimizer],
+            "lr": rates[optimizer],
             "weight_decay": WEIGHT_DECAY.get(optimizer, 0.0),
         }
         return cls(**{**usual, **chosen})
@@ -97,10 +104,16 @@ class Settings:
                 if type(value) is not type(usual) and not number:
                     raise ValueError(f"{field.name} is {value!r}")
             parse_spec(settings.data)
-            hidden_widths(settings.model)
+            check_model(settings.model)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None
         return settings
+
+
+def check_model(model: str) -> None:
+    """Raise ValueError for text that names no model."""
+    if model not in IMAGE_MODELS:
+        hidden_widths(model)
 
 
 def hidden_widths(model: str) -> tuple[int, ...]:
@@ -116,5 +129,6 @@ def hidden_widths(model: str) -> tuple[int, ...]:
     except ValueError:
         hidden = (0,)
     if kind != "mlp" or min(hidden) < 1 or max(hidden) > _WIDEST:
-        raise ValueError(f"{model!r} is not linear or mlp:WIDTH,WIDTH,...")
+        known = ", ".join(("linear", *IMAGE_MODELS))
+        raise ValueError(f"{model!r} is not {known} or mlp:WIDTH,WIDTH,...")
     return hidden

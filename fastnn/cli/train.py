@@ -19,8 +19,9 @@ from fastnn.callbacks import Checkpoint
 from fastnn.cli.interrupts import held, ignored
 from fastnn.cli.report import Report
 from fastnn.cli.runfolder import RunFolder
-from fastnn.cli.settings import Settings, hidden_widths
+from fastnn.cli.settings import IMAGE_MODELS, Settings, hidden_widths
 from fastnn.cli.usage import UsageError
+from fastnn.layers import Module
 from fastnn.train import Trainer
 
 _MOMENTUM = 0.9
@@ -49,13 +50,7 @@ def _begin(args: argparse.Namespace) -> int:
     RunFolder.check_free(args.out)
     parts = Parts.load(settings)
     scale, shift = _standardization(parts, settings)
-    model = models.mlp(
-        parts.x.shape[1],
-        hidden_widths(settings.model),
-        len(parts.whole.classes),
-        seed=settings.seed,
-        dtype=settings.dtype,
-    )
+    model = _model(settings, parts.whole)
     optimizer = _OPTIMIZERS[settings.optimizer](
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
     )
@@ -77,6 +72,21 @@ def _begin(args: argparse.Namespace) -> int:
             with ignored():
                 folder.abandon()
         raise
+
+
+def _model(settings: Settings, whole: data.Dataset) -> Module:
+    """A new model for these samples; ValueError where it cannot take them."""
+    classes = len(whole.classes)
+    options: dict[str, Any] = {"seed": settings.seed, "dtype": settings.dtype}
+    if settings.model not in IMAGE_MODELS:
+        widths = hidden_widths(settings.model)
+        return models.mlp(whole.x_train.shape[1], widths, classes, **options)
+    try:
+        make = getattr(models, settings.model)
+        model: Module = make(classes, input_shape=whole.shape, **options)
+    except ValueError as error:
+        raise ValueError(f"{settings.data}: {error}") from None
+    return model
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -199,9 +209,12 @@ class Parts:
     def load(cls, settings: Settings) -> Parts:
         """Load the data and set the validation share of the training part aside.
 
-        Raises ValueError when the share leaves one of the two empty.
+        Samples are rows (N, D), or images (N, C, H, W) where the model takes these.  Raises
+        ValueError for a share that leaves one of the two empty, and samples that are no images.
         """
         whole = data.load(settings.data)
+        if settings.model in IMAGE_MODELS:
+            whole = whole.as_images()
         x, y = whole.x_train, whole.y_train
         if not settings.validation:
             return cls(x, y, None, whole)
@@ -230,6 +243,7 @@ def _metadata(trainer: Trainer, parts: Parts, settings: Settings) -> dict[str, A
         "loss": settings.loss,
         "classes": list(parts.whole.classes),
         "shape": list(parts.whole.shape),
+        "images": settings.model in IMAGE_MODELS,
         "scale": trainer.scale,
         "shift": trainer.shift,
         "largest": float(np.abs(parts.x).max()),

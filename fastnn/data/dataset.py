@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class Dataset:
     float32 or float64; ``y_train`` (N,) and ``y_test`` (M,) are int64 indices into
     ``classes``, the names of the classes. ``shape`` is the shape of one sample before
     it was flattened: (channels, height, width) for images. D is its product.
+
+    ``as_images()`` gives the samples that shape back, for models of images.
     """
 
     name: str
@@ -58,6 +60,22 @@ class Dataset:
     y_test: NDArray[np.int64]
     classes: tuple[str, ...]
     shape: tuple[int, ...]
+
+    def as_images(self) -> Dataset:
+        """The same data with samples (N, channels, height, width); nothing is copied.
+
+        Raises ValueError when the samples are no images: ``shape`` has another length.
+        """
+        if len(self.shape) != 3:
+            raise ValueError(
+                f"{self.name}: samples of shape {self.shape} are no images "
+                "(channels, height, width)"
+            )
+        return replace(
+            self,
+            x_train=self.x_train.reshape(-1, *self.shape),
+            x_test=self.x_test.reshape(-1, *self.shape),
+        )
 
     def standardization(self) -> tuple[float, float]:
         """``(scale, shift)`` such that ``x * scale + shift`` of the training part has
@@ -69,7 +87,7 @@ class Dataset:
 
 
 def standardization(x: NDArray[Any]) -> tuple[float, float]:
-    """``(scale, shift)`` that bring all of ``x`` (N, D) to mean 0 and deviation 1."""
+    """``(scale, shift)`` that bring all of ``x`` (N, ...) to mean 0 and deviation 1."""
     mean = float(x.mean(dtype=np.float64))
     squares = 0.0
     # By blocks: a float64 copy of uint8 images would take eight times their memory.

@@ -82,6 +82,10 @@ class Linear(Module):
         if self.bias is not None:
             self.bias.data = np.zeros_like(self.bias.data)
 
+    def multiply_adds(self, output: tuple[int, ...]) -> int:
+        """Multiply-adds for one sample, whose output has this shape."""
+        return self.in_features * self.out_features
+
     def config(self) -> dict[str, Any]:
         """The constructor's arguments.
 

@@ -1,8 +1,9 @@
-"""Module: what every layer and model is; Parameter: what it learns."""
+"""Module: what every layer and model is; Parameter: what it learns; Buffer: what it keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -38,11 +39,30 @@ class Parameter(Tensor):
         self.decay = decay
 
 
+class Buffer(Tensor):
+    """A Tensor that a Module keeps but does not learn, such as running statistics.
+
+    A Module finds it as it finds Parameters; it is saved and loaded with them.  A layer
+    changes it in place, by its ``data``.
+
+    Args:
+        data: initial values, copied.
+
+    Raises:
+        TypeError: data is not real numbers.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+
+
 class Module:
     """A part of a net with parameters of its own.
 
-    A subclass sets Parameters and Modules as attributes, alone or in lists, tuples and
-    dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
+    A subclass sets Parameters, Buffers and Modules as attributes, alone or in lists, tuples
+    and dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
     constructor has required arguments returns them from ``config()``.
     """
 
@@ -77,29 +97,45 @@ class Module:
     # --- what it is made of ---------------------------------------------------------
 
     def members(self) -> Iterator[tuple[str, Any]]:
-        """The attributes, among them Parameters and Modules, in order."""
+        """The attributes, among them Parameters, Buffers and Modules, in order."""
         yield from vars(self).items()
+
+    def named_tensors(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Every Parameter and every Buffer once, with its dotted name."""
+        seen: set[int] = set()
+        for name, member in _members(self):
+            if isinstance(member, (Parameter, Buffer)) and id(member) not in seen:
+                seen.add(id(member))
+                yield name, member
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter once, with its dotted name such as ``"0.weight"``."""
-        seen: set[int] = set()
-        for name, member in _members(self):
-            if isinstance(member, Parameter) and id(member) not in seen:
-                seen.add(id(member))
-                yield name, member
+        return ((n, each) for n, each in self.named_tensors() if isinstance(each, Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter once, in the order of :meth:`named_parameters`."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def modules(self) -> Iterator[Module]:
-        """This module and every module inside it, each once."""
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every Buffer once, with its dotted name such as ``"1.running_mean"``."""
+        return ((n, each) for n, each in self.named_tensors() if isinstance(each, Buffer))
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Every Buffer once, in the order of :meth:`named_buffers`."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, as ``""``, and every module inside it, each once, with dotted names."""
         seen = {id(self)}
-        yield self
-        for _, member in _members(self):
+        yield "", self
+        for name, member in _members(self):
             if isinstance(member, Module) and id(member) not in seen:
                 seen.add(id(member))
-                yield member
+                yield name, member
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every module inside it, each once."""
+        return (module for _, module in self.named_modules())
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -108,7 +144,7 @@ class Module:
         return np.dtype(np.float32) if first is None else first.dtype
 
     def astype(self: Self, dtype: npt.DTypeLike) -> Self:
-        """Convert all parameters in place, drop their gradients, and return self.
+        """Convert all parameters and floating buffers, drop gradients, and return self.
 
         Optimizers must be made afterwards: their state has the former dtype.
 
@@ -118,9 +154,10 @@ class Module:
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
             raise TypeError(f"dtype wants a floating dtype, got {wanted}")
-        for parameter in self.parameters():
-            parameter._node.data = parameter.data.astype(wanted)
-            parameter.grad = None
+        for _, tensor in self.named_tensors():
+            if tensor.dtype.kind == "f":
+                tensor._node.data = tensor.data.astype(wanted)
+                tensor.grad = None
         return self
 
     # --- modes and gradients --------------------------------------------------------
@@ -161,7 +198,7 @@ class Module:
 
     @classmethod
     def _parameter_shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters by name, told without making them.
+        """Shapes of the parameters and buffers by name, told without making them.
 
         Only asked of a class that defines it itself.
         """
@@ -173,35 +210,40 @@ class Module:
         return cls(**config)
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all parameters by name."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        """Copies of all parameters and buffers by name."""
+        return {name: each.data.copy() for name, each in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Copy values into the parameters, all of them or, after an error, none.
+        """Copy values into the parameters and buffers, all of them or, after an error, none.
 
         Raises:
-            TypeError: state is no mapping, or a value of it is no array of real numbers.
+            TypeError: state is no mapping, a value of it is no array of real numbers, or one
+                for a buffer of integers is none of integers.
             ValueError: names are missing or unexpected, or shapes differ.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must map names to arrays, got {type(state).__name__}")
         arrays = {name: real_array(value, str(name)) for name, value in state.items()}
-        parameters = dict(self.named_parameters())
+        tensors = dict(self.named_tensors())
         check_shapes(
-            {name: parameter.shape for name, parameter in parameters.items()},
+            {name: tensor.shape for name, tensor in tensors.items()},
             {name: array.shape for name, array in arrays.items()},
         )
-        for name, parameter in parameters.items():
-            parameter.data = arrays[name]
+        for name, tensor in tensors.items():
+            if not np.can_cast(arrays[name].dtype, tensor.dtype, "same_kind"):
+                raise TypeError(f"{name} wants {tensor.dtype}, got {arrays[name].dtype}")
+        for name, tensor in tensors.items():
+            tensor.data = arrays[name]
 
     # --- using a trained model ------------------------------------------------------
 
-    def scores(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def scores(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The outputs for all rows of X, computed in batches, in evaluation mode.
 
         Args:
             X: (N, ...) finite numbers, cast to the model's dtype.
-            batch_size: rows at a time, which bounds the memory needed.
+            batch_size: rows at a time, which bounds the memory needed; None: 1024, and fewer
+                of rows with more than 4096 numbers.
 
         Raises:
             TypeError: X does not hold real numbers, or hides some under a mask.
@@ -211,6 +253,8 @@ class Module:
         X = real_array(X, "X")
         if X.ndim == 0 or len(X) == 0:
             raise ValueError(f"X wants at least one row, got shape {X.shape}")
+        if batch_size is None:
+            batch_size = rows_at_once(X.shape[1:])
         batch_size = whole("batch_size", batch_size, 1)
         dtype = self.dtype
         finite(X, "X", dtype)
@@ -221,7 +265,7 @@ class Module:
             ]
         return np.concatenate(batches)
 
-    def predict(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def predict(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The class of each row: the index of its largest score, int64 (N,).
 
         A model with a single output column predicts a value: (N,) in its dtype.
@@ -234,7 +278,7 @@ class Module:
         classes: npt.NDArray[Any] = np.argmax(scores, axis=-1)
         return classes.astype(np.int64, copy=False)
 
-    def predict_proba(self, X: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def predict_proba(self, X: npt.ArrayLike, batch_size: int | None = None) -> npt.NDArray[Any]:
         """The probability of each class: softmax of the scores, (N, C).
 
         Args: see :meth:`scores`.
@@ -251,22 +295,30 @@ class Module:
         probabilities: npt.NDArray[Any] = k.softmax(scores)
         return probabilities
 
-    def summary(self) -> str:
-        """A table of the parameters, with the total of their numbers and bytes."""
-        rows = [("parameter", "shape", "number")]
-        for name, parameter in self.named_parameters():
-            shape = " x ".join(str(length) for length in parameter.shape)
-            rows.append((name, shape, f"{parameter.size:,}"))
-        sizes = [(p.size, p.data.nbytes) for p in self.parameters()]
-        total = f"{sum(size for size, _ in sizes):,}"
-        rows.append(("total", str(self.dtype), total))
-        wide = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [
-            f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {number:>{wide[2]}}"
-            for name, shape, number in rows
-        ]
-        lines.append(f"{sum(nbytes for _, nbytes in sizes) / 1e6:.3f} MB")
-        return "\n".join(lines)
+    def summary(self, input_shape: Sequence[int] | None = None) -> str:
+        """A table of the parameters, or of the layers for samples of a shape.
+
+        Without ``input_shape``: each parameter's shape and number, and the bytes of all.
+
+        Args:
+            input_shape: the shape of one sample, such as (3, 224, 224).  Then a sample of
+                zeros goes through the model, and the table tells each layer's output, its
+                parameters and its multiply-adds for one sample (of the layers that have
+                ``multiply_adds``: convolutions and linear ones).
+
+        Raises:
+            TypeError, ValueError: input_shape is no shape of sizes, or does not fit the model.
+        """
+        from fastnn.layers import summary  # which imports this module
+
+        if input_shape is None:
+            return summary.of_parameters(self)
+        return summary.of_layers(self, input_shape)
+
+
+def rows_at_once(row_shape: tuple[int, ...]) -> int:
+    """How many rows of this shape to evaluate together: 1024, or 2**22 numbers if that is less."""
+    return max(1, min(1024, 2**22 // max(math.prod(row_shape), 1)))
 
 
 @contextmanager
@@ -312,7 +364,7 @@ def check_shapes(
 
 
 def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Parameters and Modules inside a Module or container, depth first, with names."""
+    """Parameters, Buffers and Modules inside a Module or container, depth first, with names."""
     items: Iterable[tuple[str, Any]]
     if isinstance(owner, Module):
         items = owner.members()
@@ -321,7 +373,7 @@ def _members(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     else:
         items = ((str(i), value) for i, value in enumerate(owner))
     for name, value in items:
-        if isinstance(value, Parameter):
+        if isinstance(value, (Parameter, Buffer)):
             yield prefix + name, value
         elif isinstance(value, Module):
             yield prefix + name, value

@@ -116,7 +116,7 @@ def build(description: Any, dtype: npt.DTypeLike | None = None) -> Module:
 
 
 def parameter_shapes(description: Any) -> dict[str, tuple[int, ...]]:
-    """The parameters that ``build`` would make, as shapes by name.
+    """The parameters and buffers that ``build`` would make, as shapes by name.
 
     Where the class can tell them from its config, nothing is made, however large.
 
@@ -128,7 +128,7 @@ def parameter_shapes(description: Any) -> dict[str, tuple[int, ...]]:
     # Not an inherited method: a subclass may have parameters of its own.
     if "_parameter_shapes" in vars(cls):
         return cls._parameter_shapes(config)
-    return {name: p.shape for name, p in create(name, config).named_parameters()}
+    return {name: p.shape for name, p in create(name, config).named_tensors()}
 
 
 def _parts(description: Any) -> tuple[Any, Any]:

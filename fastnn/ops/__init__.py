@@ -37,6 +37,7 @@ from fastnn.ops.elementwise import (
     round,
     subtract,
 )
+from fastnn.ops.images import avg_pool2d, conv2d, max_pool2d
 from fastnn.ops.indexing import add_at, getitem, plain_index, scatter, setitem
 from fastnn.ops.losses import (
     binary_cross_entropy,
@@ -47,6 +48,7 @@ from fastnn.ops.losses import (
     mse_loss,
 )
 from fastnn.ops.methods import METHODS
+from fastnn.ops.normalization import batch_norm, batch_norm_eval, dropout, local_response_norm
 from fastnn.ops.op import Op, sum_to
 from fastnn.ops.products import linear, matmul
 from fastnn.ops.reductions import cumprod, cumsum, max, mean, min, prod, std, sum, var
@@ -63,15 +65,20 @@ __all__ = [
     "add_at",
     "arrangement",
     "astype",
+    "avg_pool2d",
+    "batch_norm",
+    "batch_norm_eval",
     "binary_cross_entropy",
     "broadcast_to",
     "clip",
     "contractions",
+    "conv2d",
     "copy",
     "cross_entropy",
     "cumprod",
     "cumsum",
     "divide",
+    "dropout",
     "factorizations",
     "floor_divide",
     "getitem",
@@ -81,9 +88,11 @@ __all__ = [
     "l1_loss",
     "linalg",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "matmul",
     "max",
+    "max_pool2d",
     "mean",
     "min",
     "mse_loss",

@@ -44,7 +44,7 @@ def _matmul_by_b(g: Any, _y: Any, a: Any, _b: Any) -> Any:
 matmul: Op = Op("matmul", _matmul, _matmul_by_a, _matmul_by_b, broadcasts=True)
 
 
-def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
+def one_dtype(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the dtype that NumPy promotes them to: kernels refuse a mixture."""
     dtype = np.result_type(*(array for array in arrays if array is not None))
     return tuple(None if array is None else array.astype(dtype, copy=False) for array in arrays)
@@ -52,14 +52,14 @@ def _one_dtype(*arrays: Any) -> tuple[Any, ...]:
 
 def _linear(x: Any, W: Any, b: Any) -> Any:
     if x.dtype is not W.dtype:
-        x, W, b = _one_dtype(x, W, b)
+        x, W, b = one_dtype(x, W, b)
     return k.linear(x, W, b)
 
 
 def _linear_backward(g: Any, _y: Any, needs: Any, x: Any, W: Any, _b: Any) -> Any:
     wanted = [None if need else False for need in needs]
     if not (g.dtype is x.dtype is W.dtype):
-        g, x, W = _one_dtype(g, x, W)
+        g, x, W = one_dtype(g, x, W)
     return k.linear_backward(g, x, W, *wanted)
 
 

@@ -21,6 +21,9 @@ from fastnn.ops.op import Op
 la = np.linalg
 M, V, C = (3, 4), (4,), (2, 3, 4)  # matrix, vector, cube
 S = (3, 3)
+IMAGES, FILTERS = (2, 2, 5, 4), (2, 2, 3, 2)
+# In pairs of rows and columns: stride, padding, dilation, and groups; a window, stride, padding.
+GEOMETRY, WINDOW = (1, 1, 1, 0, 1, 1, 1), (3, 2, 2, 1, 0, 0)
 mask = np.array([True, False, True])
 rows = np.array([2, 0, 2, -1])
 one_hot = np.array([1, 0, 2])
@@ -267,7 +270,7 @@ def ufunc_case(op: Op, ufunc: np.ufunc) -> tuple[Callable[..., Any], list[tuple[
     return op, [M, V][: ufunc.nin]
 
 
-from fastnn.ops import activations, losses  # noqa: E402
+from fastnn.ops import activations, images, losses  # noqa: E402
 
 weights = np.array([1.0, 2.0, 0.5])
 ROWS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
@@ -327,7 +330,36 @@ ROWS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "min": (lambda a: ops.min(a, None, True), [M]),
     "prod": (lambda a: ops.prod(a, 1, False), [M]),
     "cumsum": (lambda a: ops.cumsum(a, None), [M]),
+    "conv2d": (lambda x, W, b: ops.conv2d(x, W, b, *GEOMETRY), [IMAGES, FILTERS, (2,)]),
+    "conv2d_input_gradient": (
+        lambda g, W: images.conv2d_input_gradient(g, np.ones(IMAGES), W, *GEOMETRY),
+        [(2, 2, 5, 3), FILTERS],
+    ),
+    "conv2d_weight_gradient": (
+        lambda g, x: images.conv2d_weight_gradient(g, x, np.ones(FILTERS), *GEOMETRY),
+        [(2, 2, 5, 3), IMAGES],
+    ),
+    "max_pool2d": (lambda x: ops.max_pool2d(x, *WINDOW), [IMAGES]),
+    "avg_pool2d": (lambda x: ops.avg_pool2d(x, *WINDOW), [IMAGES]),
+    "avg_pool2d_backward": (
+        lambda g: images.avg_pool2d_backward(g, 5, 4, *WINDOW), [(2, 2, 2, 3)],
+    ),
+    "batch_norm": (
+        lambda x, gamma, beta: ops.batch_norm(x, gamma, beta, None, None, 0.1, 1e-3),
+        [IMAGES, (2,), (2,)],
+    ),
+    "batch_norm_eval": (
+        lambda x, gamma, beta: ops.batch_norm_eval(
+            x, np.full(2, 0.5), np.full(2, 0.7), gamma, beta, 1e-3
+        ),
+        [IMAGES, (2,), (2,)],
+    ),
+    "local_response_norm": (
+        lambda x: ops.local_response_norm(x, 3, 0.7, 0.6, 1.5), [IMAGES],
+    ),
+    "dropout": (lambda x: ops.dropout(x, 0.4, np.array([3, 1])), [IMAGES]),
 }  # fmt: skip
+WHERE_LARGEST = "where a window's largest element is, is found in Python"
 ROWS_NOT_CAPTURED = {
     "inv": LAPACK, "det": LAPACK, "cofactors of a singular matrix": LAPACK, "slogdet": LAPACK,
     "solve": LAPACK, "cholesky": LAPACK, "eigh": LAPACK, "singular values": LAPACK,
@@ -335,6 +367,7 @@ ROWS_NOT_CAPTURED = {
     "cumprod": NO_BACKWARD[np.cumprod], "svd": LAPACK, "pinv": LAPACK,
     "sliding_window_view": "windows that overlap are no primitive view",
     "added windows": "it is the way back of those windows",
+    "max_pool2d_backward": WHERE_LARGEST, "max_pool2d_pick": WHERE_LARGEST,
 }  # fmt: skip
 
 

@@ -1,0 +1,160 @@
+"""The command line with models of images: train, evaluate, predict, and go on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_helpers import one_thread as one_thread
+
+import fastnn
+from fastnn import data
+from fastnn.cli import main
+from fastnn.cli.parser import make_parser
+from fastnn.cli.settings import (
+    IMAGE_LEARNING_RATES,
+    IMAGE_MODELS,
+    LEARNING_RATES,
+    Settings,
+    check_model,
+)
+from fastnn.train import Trainer
+
+NAMES = np.array(["left", "middle", "right"])
+
+
+def bars(samples: int, shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 images with noise and a bright bar in one of three places; the places."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(samples) % 3
+    x = rng.integers(0, 60, (samples, *shape)).astype(np.uint8)
+    for image, place in zip(x, y, strict=True):
+        image[..., 1 + 5 * place : 3 + 5 * place] += 150
+    return x, y
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(name: str, samples: int = 150, shape: tuple[int, ...] = (15, 16)) -> str:
+    x, y = bars(samples, shape)
+    np.savez(name, x=x, y=NAMES[y])
+    return f"npz:{name}"
+
+
+@pytest.mark.parametrize("model", ["lenet", "cifar_convnet"])
+@pytest.mark.parametrize("shape", [(15, 16), (3, 12, 16)], ids=str)
+def test_train_evaluate_and_predict(
+    model: str, shape: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grey images (H, W) get their channel, coloured ones (C, H, W) have theirs."""
+    spec = write("bars.npz", shape=shape)
+    argv = ["train", "--data", spec, "--model", model, "--epochs", "4", "--batch-size", "16"]
+    assert main([*argv, "--out", "run"]) == 0
+    out, err = capsys.readouterr()
+    sizes = " x ".join(map(str, (1, *shape)[-3:]))
+    assert f"{model}: {sizes} images, " in out
+    assert err == ""
+    accuracy = re.search(r"accuracy (.*) %", out)[1]
+    assert float(accuracy) > 95
+    assert main(["evaluate", "run"]) == 0
+    assert f"accuracy {accuracy} %" in capsys.readouterr().out
+
+    x, y = bars(30, shape, seed=9)
+    labels = {}
+    for name, samples in (("as they are", x), ("flat", x.reshape(30, -1)), ("one", x[0])):
+        np.save("samples.npy", samples)
+        assert main(["predict", "run", "samples.npy"]) == 0
+        labels[name] = capsys.readouterr().out.split()
+    assert labels["as they are"] == labels["flat"]
+    assert labels["one"] == labels["flat"][:1]
+    assert np.mean(NAMES[y] == labels["flat"]) > 0.95
+    saved, metadata = (
+        fastnn.load("run/model.safetensors"),
+        fastnn.load_metadata("run/model.safetensors"),
+    )
+    standard = x.reshape(30, *(1, *shape)[-3:]) * metadata["scale"] + metadata["shift"]
+    assert np.array_equal(NAMES[saved.predict(standard)], labels["flat"])
+
+
+def test_stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = write("bars.npz")
+    argv = ["train", "--data", spec, "--model", "lenet", "--epochs", "2", "--quiet"]
+    assert main([*argv, "--out", "whole"]) == 0
+    fit = Trainer.fit
+
+    class Stop:
+        def on_epoch_end(self, trainer: Trainer, row: dict) -> None:
+            raise KeyboardInterrupt
+
+    def stopped(self, *args, callbacks, **options):
+        return fit(self, *args, callbacks=[*callbacks, Stop()], **options)
+
+    monkeypatch.setattr(Trainer, "fit", stopped)
+    assert main([*argv, "--out", "parts"]) == 130
+    monkeypatch.setattr(Trainer, "fit", fit)
+    assert main(["train", "--resume", "parts", "--quiet"]) == 0
+    for name in ("model.safetensors", "run.json"):
+        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--model lenet", "digits: lenet wants images of at least 12 x 12, got 8 x 8"),
+        ("--model alexnet", "digits: alexnet wants images of at least 63 x 63, got 8 x 8"),
+        ("--model lenet --data npz:flat.npz", r"flat.npz: samples of shape \(4,\) are no images"),
+    ],
+)
+def test_data_that_are_no_such_images(
+    argv: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez("flat.npz", x=np.eye(4).repeat(9, axis=0), y=np.arange(36) % 4)
+    assert main(["train", *argv.split()]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(message, err)
+    assert err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_samples_of_another_size_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["train", "--data", write("bars.npz"), "--model", "lenet", "--epochs", "1"]
+    assert main([*argv, "--quiet", "--out", "run"]) == 0
+    np.save("samples.npy", np.zeros((2, 15, 15), np.uint8))
+    assert main(["predict", "run", "samples.npy"]) == 1
+    assert "samples.npy: samples of shape (15, 15), model.safetensors wants (1, 15, 16)" in (
+        capsys.readouterr().err
+    )
+
+
+def test_every_model_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in IMAGE_MODELS:
+        check_model(name)
+        assert callable(getattr(fastnn.models, name))
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["train", "--help"])
+    out = capsys.readouterr().out
+    assert all(name in out for name in IMAGE_MODELS)
+
+
+def test_learning_rates_are_the_models() -> None:
+    for name, rates in {"lenet": IMAGE_LEARNING_RATES, "mlp:9": LEARNING_RATES}.items():
+        for optimizer, rate in rates.items():
+            assert Settings.complete({"model": name, "optimizer": optimizer}).lr == rate
+    assert IMAGE_LEARNING_RATES["adam"] != LEARNING_RATES["adam"]
+    assert Settings.complete({"model": "lenet", "lr": 0.5}).lr == 0.5
+
+
+def test_a_dataset_as_images() -> None:
+    digits = data.digits()
+    images = digits.as_images()
+    assert images.x_train.shape == (1438, 1, 8, 8)
+    assert images.x_test.shape == (359, 1, 8, 8)
+    assert np.shares_memory(images.x_train, digits.x_train)
+    assert images.standardization() == digits.standardization()
