@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads is not None:
         runtime.set_num_threads(args.threads)
     saved = SavedModel.load(args.model)
-    spec = args.data or _trained_on(saved)
+    spec = args.data or trained_on(saved)
     whole = data.load(spec)
     x, y = {
         "test": (whole.x_test, whole.y_test),
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _trained_on(saved: SavedModel) -> str:
+def trained_on(saved: SavedModel) -> str:
+    """The data that the run beside a saved model was trained on."""
     settings = saved.path.with_name("run.json")
     if settings.exists():
         return Settings.from_json(settings).data

@@ -49,13 +49,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version of fastnn and leave")
     # Not required=True: argparse would then list them in an order of its own.
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_add_train, _add_evaluate, _add_predict, _add_lecture, _add_info):
+    for add in (
+        _add_train, _add_evaluate, _add_predict, _add_gradcheck, _add_lecture, _add_info,
+    ):  # fmt: skip
         add(commands)
     parser.set_defaults(run=lambda args: parser.error("which command? " + _NAMES))
     return parser
 
 
-_NAMES = "train, evaluate, predict, lecture or info"
+_NAMES = "train, evaluate, predict, gradcheck, lecture or info"
 _DATA = "digits, idx:FOLDER, cifar10:FOLDER or npz:FILE"
 
 
@@ -217,6 +219,43 @@ def _add_evaluate(commands: _Commands) -> None:
         default="test",
         metavar="PART",
         help="test, train or all (default: test)",
+    )
+    _add_threads(parser)
+
+
+def _add_gradcheck(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "gradcheck",
+        "hold a model's gradients, and each op's backward, to differences",
+        "examples:\n"
+        "  fastnn gradcheck\n"
+        "  fastnn gradcheck --model mlp:32 --loss hinge\n"
+        "  fastnn gradcheck runs/digits-1\n\n"
+        "The exit status is 0 if all is right, and 1 if not: the report then names the op.",
+    )
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=_path,
+        metavar="MODEL",
+        help="a run folder or a .safetensors file (default: a new model)",
+    )
+    parser.add_argument(
+        "--model", type=_model, help=f"a new model, as for 'fastnn train' (default: {MODEL})"
+    )
+    parser.add_argument("--data", type=_data, help=f"{_DATA} (default: digits, or the run's)")
+    parser.add_argument(
+        "--loss",
+        choices=["cross_entropy", "hinge"],
+        metavar="LOSS",
+        help="cross_entropy or hinge (default: cross_entropy, or the run's)",
+    )
+    parser.add_argument(
+        "--samples", type=_count, default=8, metavar="N", help="samples to check with (default: 8)"
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of weights and directions (default: 0)"
     )
     _add_threads(parser)
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn import data, models, optim, runtime, serialize
+from fastnn import data, optim, runtime, serialize
 from fastnn.callbacks import Checkpoint
 from fastnn.cli.interrupts import held, ignored
+from fastnn.cli.named import named_model
 from fastnn.cli.report import Report
 from fastnn.cli.runfolder import RunFolder
-from fastnn.cli.settings import IMAGE_MODELS, Settings, hidden_widths
+from fastnn.cli.settings import IMAGE_MODELS, Settings
 from fastnn.cli.usage import UsageError
-from fastnn.layers import Module
 from fastnn.train import Trainer
 
 _MOMENTUM = 0.9
@@ -50,7 +50,7 @@ def _begin(args: argparse.Namespace) -> int:
     RunFolder.check_free(args.out)
     parts = Parts.load(settings)
     scale, shift = _standardization(parts, settings)
-    model = _model(settings, parts.whole)
+    model = named_model(settings, parts.whole)
     optimizer = _OPTIMIZERS[settings.optimizer](
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
     )
@@ -72,21 +72,6 @@ def _begin(args: argparse.Namespace) -> int:
             with ignored():
                 folder.abandon()
         raise
-
-
-def _model(settings: Settings, whole: data.Dataset) -> Module:
-    """A new model for these samples; ValueError where it cannot take them."""
-    classes = len(whole.classes)
-    options: dict[str, Any] = {"seed": settings.seed, "dtype": settings.dtype}
-    if settings.model not in IMAGE_MODELS:
-        widths = hidden_widths(settings.model)
-        return models.mlp(whole.x_train.shape[1], widths, classes, **options)
-    try:
-        make = getattr(models, settings.model)
-        model: Module = make(classes, input_shape=whole.shape, **options)
-    except ValueError as error:
-        raise ValueError(f"{settings.data}: {error}") from None
-    return model
 
 
 def _resume(args: argparse.Namespace) -> int:

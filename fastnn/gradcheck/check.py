@@ -215,6 +215,8 @@ def _traced(
     forward: Forward, projection: Array, check: ArgumentCheck, name: str, ops: OpChecks
 ) -> list[LostValue]:
     """Follow an error that no op shows by itself: to a lost value, or to an op after all."""
+    if check.worst is None:
+        return []
     entry = entry_of_error(forward, projection, check.worst)
     if entry is None or entry.node.op is None:
         return []

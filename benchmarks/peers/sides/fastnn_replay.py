@@ -10,8 +10,9 @@ import numpy as np
 import fastnn
 from benchmarks.peers.task import Fitted, Task
 from benchmarks.peers.works import Layers, Work
+from fastnn.modes import tracked
 from fastnn.program.replay import Recording
-from fastnn.tensor import tracked, wrap
+from fastnn.tensor import wrap
 
 from .numpy_by_hand import eleven_lines_step
 
