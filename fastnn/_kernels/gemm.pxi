@@ -40,8 +40,9 @@ cdef extern from "gemm_types.h" nogil:
 
 cdef enum:
     K_BLOCK = 1024         # bytes of a row of A: as many rows of a panel of B fill a first cache
-    COLUMN_BLOCK = 512     # bytes of a row of B in one task
+    COLUMN_BLOCK = 1024    # bytes of a row of B in one task
     ROW_BLOCK = 128        # rows of A in one task, at most
+    FINISH_ARRAYS = 4      # that an elementwise call has at most
     FINISH_CHUNK = 8192    # elements: no more than one task of any elementwise kernel
     A_GAP = 16             # elements between rows of A that are moved apart
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
@@ -94,6 +95,8 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
 cdef void divide(Product *p, Call *c) noexcept nogil:
     """Choose the blocks of C that are one task each: large ones, but enough for all threads."""
     cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1, row_blocks
+    if p.a_row != 1:
+        columns //= 2
     p.row_block, p.column_block = max(p.M, 1), columns
     if <double> p.M * p.N * max(p.K, 1) < WORTH_SHARING:
         p.tasks = p.M > 0 and p.N > 0
@@ -239,8 +242,7 @@ cdef inline void finish_run(
     cdef int i
     while at < n:
         part.size[0] = min(n - at, <Py_ssize_t> FINISH_CHUNK)
-        for i in range(MAX_ARRAYS):
-            part.array[i] = NULL
+        for i in range(FINISH_ARRAYS):
             if p.finish.array[i] != NULL:
                 part.array[i] = <floating *> p.finish.array[i] + start + at
         p.finish_task(part, 0, 0, scratch)
