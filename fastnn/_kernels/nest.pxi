@@ -143,6 +143,7 @@ def iterated(
             op[i] = <PyArrayObject *> <PyObject *> operands[i]
             # The written one too: else the iterator's buffers, which are empty, go to it.
             op_flags[i] = NPY_ITER_READONLY | NPY_ITER_ALIGNED
+        op_flags[nop - 1] |= NPY_ITER_NO_BROADCAST
         it = NpyIter_AdvancedNew(
             nop, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags, NULL, -1, NULL, NULL, 0)
     try:

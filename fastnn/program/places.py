@@ -66,6 +66,14 @@ def add_at(recorder: Recorder, x: Any, index: Any, value: Any) -> None:
             "np.add.at would write to an array from outside the step, which is a constant of the "
             f"program: make it an argument{where()}"
         )
+    inner = np.result_type(x.dtype, array_of(value))
+    if not np.can_cast(inner, x.dtype, "same_kind"):
+        raise TypeError(f"np.add.at: a result of {inner} cannot be written to {x.dtype}")
+    if inner != x.dtype and inner.kind == "f":  # integers wrap around, at whatever time
+        raise CaptureError(
+            f"np.add.at adds in {inner} to an array of {x.dtype}, which cannot be captured: "
+            f"cast the values with .astype{where()}"
+        )
     offsets = _offsets(recorder, x, index)
     held = recorder.plain(value, x.dtype)
     values = np.broadcast_to(array_of(held), offsets.shape)

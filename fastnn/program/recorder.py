@@ -241,6 +241,8 @@ class Recorder(Outside):
         if function is None:
             raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
         self.refuse_read_only("a copy", target)
+        while array.ndim > target.ndim and len(array) == 1:
+            array = array[0, ...]  # which an assignment lets pass
         operands = [array, target.array]
         calls = _doorway.iterated(operands, True, False)
         self.loop("copy", (function, 0), operands, calls=calls)

@@ -109,7 +109,8 @@ def elementwise(
                 f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
             )
         made.append(target if target.dtype == dtype else recorder.empty(result.shape, dtype))
-    held = [apart(recorder, each, [one.array for one in made]) for each in held]
+    layouts = [each.array for each in made]
+    held = [apart(recorder, each, layouts) for each in held]
     operands = [array_of(each) for each in held]
     calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
     if calls is None and ufunc in _EXACT:
@@ -118,29 +119,29 @@ def elementwise(
             [*operands, *(each.array for each in made)], out is not None, False
         )
     elif calls is None:
+        # So it does in its buffers, piece by piece.
+        shape = made[0].shape
         held = [
-            recorder.copied(each, recorder.empty(made[0].shape, each.dtype, made[0].array))
+            recorder.copied(each, recorder.empty(shape, each.dtype))
             if isinstance(each, Traced)
-            else laid_out(each, made[0].array)
+            else np.array(np.broadcast_to(each, shape), order="C")
             for each in held
         ]
         operands = [array_of(each) for each in held]
-        calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
+        made = [recorder.empty(shape, each.dtype) for each in made]
+        calls = _doorway.iterated([*operands, *(each.array for each in made)], False)
     recorder.loop(
         ufunc.__name__, function, [*operands, *(each.array for each in made)], calls=calls
     )
     results = []
-    for target, one, result in zip(targets, made, expected, strict=True):
+    for target, one, result, laid_out in zip(targets, made, expected, layouts, strict=True):
         recorder.check(f"np.{ufunc.__name__}", one, result)
-        results.append(one if target is None or target is one else recorder.copied(one, target))
+        if target is not None and target is not one:
+            one = recorder.copied(one, target)
+        elif one.strides != laid_out.strides:
+            one = recorder.copied(one, recorder.empty(one.shape, one.dtype, laid_out))
+        results.append(one)
     return results[0] if ufunc.nout == 1 else tuple(results)
-
-
-def laid_out(array: Array, like: Array) -> Array:
-    """A copy, broadcast to the shape of another and in its memory order."""
-    copy = np.empty_like(like, array.dtype)
-    copy[...] = array
-    return copy
 
 
 def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
