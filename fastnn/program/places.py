@@ -38,9 +38,13 @@ def _view(x: Traced, index: Any) -> Traced:
 def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
     """A view for a basic index, else a recorded gather."""
     if _is_view_index(index):
-        return _view(x, index)
+        view = _view(x, index)
+        parts = index if isinstance(index, tuple) else (index,)
+        is_element = view.ndim == 0 and not any(part is Ellipsis for part in parts)
+        return view.copy().scalar() if is_element else view
     offsets = _offsets(recorder, x, index)
-    result = recorder.empty(offsets.shape, x.dtype)
+    plain = tuple(map(array_of, index)) if isinstance(index, tuple) else array_of(index)
+    result = recorder.empty(offsets.shape, x.dtype, x.array[plain])
     _at_places(recorder, "gather", x, offsets, result.array)
     return result
 

@@ -166,4 +166,24 @@ def test_values_that_do_not_fit() -> None:
             fastnn.capture(assign)(np.zeros(4), np.ones(shape))
     for ufunc in (np.add, np.multiply):
         with pytest.raises(ValueError, match="more dimensions|broadcast"):
-            fastnn.capture(lambda x, y, ufunc=ufunc: ufunc(x, y, out=x))(np.zeros(4), np.ones((3, 4)))
+            fastnn.capture(lambda x, y, ufunc=ufunc: ufunc(x, y, out=x))(
+                np.zeros(4), np.ones((3, 4))
+            )
+
+
+def test_scalars_are_values_not_views() -> None:
+    """What has no axes is a scalar in NumPy: it stays when the array changes, and += replaces it."""
+
+    def step(x: Any, zero_d: Any) -> Any:
+        element, view, total = x[1], x[1, ...], x.sum()
+        before, cast = total, total.astype(np.float32)
+        same = cast
+        x[1] = 7
+        total += 1
+        total **= 2
+        cast *= 3
+        element -= 1
+        zero_d += total
+        return element, view * 1, before, total, same, cast, x[0] * 1, [v * 2 for v in x]
+
+    assert_replays(step, lambda rng: [rng.normal(size=4), np.array(rng.normal())])
