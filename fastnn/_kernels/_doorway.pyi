@@ -28,8 +28,8 @@ def iterated(
     reducing: bool = False,
     result_axes: tuple[int, ...] = (),
     skip_first: int = 0,
-    in_order: Any = None,
-) -> list[Any] | None: ...
+    in_order: list[Any] | None = None,
+) -> list[Any] | tuple[int, ...]: ...
 
 class Fusion:
     def __init__(self, tape: Tape) -> None: ...

@@ -91,18 +91,20 @@ cdef Py_ssize_t inner_loops(const Nest *nest) noexcept nogil:
 
 def iterated(
     list operands, bint given, bint buffered=True, bint reducing=False, tuple result_axes=(),
-    Py_ssize_t skip_first=0, cnp.ndarray in_order=None
-) -> list | None:
+    Py_ssize_t skip_first=0, list in_order=None
+) -> list | tuple:
     """The inner loops that NumPy's iterator makes of the operands, the written one last.
 
     ``given`` says whether the written one was given to NumPy (``out=``): an axis is walked
-    backwards only then.  Without ``buffered`` the iterator may not copy.  With ``reducing``, the operands are (source, result), ``result_axes`` says where the axes of
-    the source are in the result (-1: nowhere), and the first ``skip_first`` visits to an element
-    of the result are left out, for it holds the first value already.  ``in_order`` is a copy of
-    the source, on one axis, in the order in which it is walked over: it is read instead.
+    backwards only then.  Without ``buffered`` the iterator may not copy.  With ``reducing``, the
+    operands are (source, result), ``result_axes`` says where the axes of the source are in the
+    result (-1: nowhere), and the first ``skip_first`` visits to an element of the result are left
+    out, for it holds the first value already.
 
-    Returns (addresses, count, strides) of each; None where the iterator copies an operand piece
-    by piece into a buffer of its own.
+    Returns (addresses, count, strides) of each; or, where the iterator copies operands piece by
+    piece into buffers of its own, a tuple of their positions.  In the place of such a buffer
+    stands the array at that position of ``in_order``: all elements of the operand, on one axis,
+    in the order in which they are walked over.
     """
     cdef int nop = <int> len(operands), i
     cdef PyArrayObject *op[MAX_OPERANDS]
@@ -118,6 +120,7 @@ def iterated(
     cdef cnp.npy_intp *size
     cdef cnp.npy_intp count, skipped, done = 0
     cdef list found = []
+    cdef set missing = set()
     cdef cnp.npy_uint32 flags = NPY_ITER_EXTERNAL_LOOP | NPY_ITER_ZEROSIZE_OK
     if buffered:
         flags |= NPY_ITER_BUFFERED | NPY_ITER_GROWINNER | NPY_ITER_DELAY_BUFALLOC
@@ -143,6 +146,7 @@ def iterated(
             op[i] = <PyArrayObject *> <PyObject *> operands[i]
             # The written one too: else the iterator's buffers, which are empty, go to it.
             op_flags[i] = NPY_ITER_READONLY | NPY_ITER_ALIGNED
+        op_flags[nop - 1] |= NPY_ITER_NO_BROADCAST
         it = NpyIter_AdvancedNew(
             nop, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags, NULL, -1, NULL, NULL, 0)
     try:
@@ -157,11 +161,14 @@ def iterated(
         while True:
             for i in range(nop):
                 start[i], step[i] = data[i], strides[i]
-                if i and in_order is not None:
-                    step[i] = cnp.PyArray_ITEMSIZE(in_order)
-                    start[i] = <char *> cnp.PyArray_DATA(in_order) + done * step[i]
-                elif not lies_in(data[i], <cnp.ndarray> <object> <PyObject *> op[i]):
-                    return None
+                if not lies_in(data[i], <cnp.ndarray> <object> <PyObject *> op[i]):
+                    position = 1 - i if reducing else i
+                    stand_in = None if in_order is None else in_order[position]
+                    if stand_in is None:
+                        missing.add(position)
+                    else:
+                        start[i] = <char *> cnp.PyArray_DATA(<cnp.ndarray> stand_in)
+                        start[i] += done * cnp.PyArray_ITEMSIZE(<cnp.ndarray> stand_in)
             done += size[0]
             count, skipped = size[0], 0
             if skip_first > 0 and NpyIter_IsFirstVisit(it, 0):
@@ -177,6 +184,8 @@ def iterated(
                 break
     finally:
         NpyIter_Deallocate(it)
+    if missing:
+        return tuple(sorted(missing))
     if reducing:
         found = [([b, a], n, [t, s]) for ([a, b], n, [s, t]) in found]
     return found

@@ -30,7 +30,8 @@ def first_extreme(extreme: Callable[..., Any]) -> Callable[..., Any]:
         is_found = np.equal(a, extreme(a, axis=axis, keepdims=True))
         if a.dtype.kind == "f":  # the first NaN is the extreme
             is_found = np.logical_or(is_found, np.isnan(a))
-        return np.min(np.where(is_found, along, a.shape[axis]), axis=axis, keepdims=keepdims)
+        found = np.min(np.where(is_found, along, a.shape[axis]), axis=axis, keepdims=keepdims)
+        return recorder.laid_out(found, np.empty(found.shape, found.dtype))
 
     return function
 

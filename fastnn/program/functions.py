@@ -39,10 +39,41 @@ def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwarg
     if answer is not None:
         _refuse_others(answer, args, kwargs, name)
         with recorder.inside(func, name):
-            return answer(*args, **kwargs)
+            found = answer(*args, **kwargs)
+        return _as_numpy_gives(recorder, found, func, args, kwargs)
     if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
         return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
     raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+
+
+def _as_numpy_gives(
+    recorder: Recorder, found: Any, func: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
+    """What a composition gives: a copy where NumPy gives one, and in its memory order."""
+    with np.errstate(all="ignore"):
+        expected = func(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
+    given = [each.array for each in _flattened((args, kwargs)) if isinstance(each, Traced)]
+
+    def as_expected(one: Any, other: Any) -> Any:
+        if isinstance(one, (list, tuple)):
+            return type(one)([as_expected(*pair) for pair in zip(one, other, strict=True)])
+        if not isinstance(one, Traced):
+            return one
+        if _shares(one.array, given) and not _shares(other, given):
+            one = one.copy()
+        return recorder.laid_out(one, other) if isinstance(other, np.ndarray) else one
+
+    return as_expected(found, expected)
+
+
+def _shares(array: Any, given: list[Any]) -> bool:
+    return any(np.may_share_memory(array, each) for each in given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)([_plain(each) for each in value])
+    return array_of(value)
 
 
 def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
@@ -147,7 +178,7 @@ def _where_function(recorder: Recorder, condition: Any, x: Any = None, y: Any = 
         recorder.plain(y, expected.dtype),
     ]
     operands = [*map(array_of, held), result.array]
-    calls = _doorway.iterated(operands, False, False)
+    calls = list(_doorway.iterated(operands, False, False))
     recorder.loop("where", (function, 0), operands, calls=calls)
     recorder.check("np.where", result, expected)
     return result
@@ -158,7 +189,7 @@ def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0) -> Tr
     if axis is None:
         arrays, axis = [np.reshape(each, -1) for each in arrays], 0
     expected = np.concatenate([array_of(each) for each in arrays], axis)
-    result = recorder.empty(expected.shape, expected.dtype)
+    result = recorder.empty(expected.shape, expected.dtype, expected)
     start = 0
     for each in arrays:
         end = start + each.shape[axis]
@@ -228,12 +259,12 @@ def _round(recorder: Recorder, a: Any, decimals: int = 0) -> Any:
 
 
 def _pad(recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant", **kw: Any) -> Any:
-    if mode != "constant":
-        return FUNCTIONS[np.pad](array, pad_width, mode, **kw)
     expected = np.pad(array.array, pad_width, mode, **kw)
+    if mode != "constant":
+        return recorder.laid_out(FUNCTIONS[np.pad](array, pad_width, mode, **kw), expected)
     # The constants around it, as NumPy pads them, and the values in their midst.
-    around = np.pad(np.zeros(array.shape, array.dtype), pad_width, mode, **kw)
-    result = recorder.copied(around, recorder.empty(expected.shape, expected.dtype))
+    around = np.pad(np.zeros_like(array.array), pad_width, mode, **kw)
+    result = recorder.copied(around, recorder.empty(expected.shape, expected.dtype, expected))
     pairs = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
     inside = tuple(
         slice(int(before), int(before) + n)

@@ -38,9 +38,13 @@ def _view(x: Traced, index: Any) -> Traced:
 def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
     """A view for a basic index, else a recorded gather."""
     if _is_view_index(index):
-        return _view(x, index)
+        view = _view(x, index)
+        parts = index if isinstance(index, tuple) else (index,)
+        is_element = view.ndim == 0 and not any(part is Ellipsis for part in parts)
+        return view.copy().scalar() if is_element else view
     offsets = _offsets(recorder, x, index)
-    result = recorder.empty(offsets.shape, x.dtype)
+    plain = tuple(map(array_of, index)) if isinstance(index, tuple) else array_of(index)
+    result = recorder.empty(offsets.shape, x.dtype, x.array[plain])
     _at_places(recorder, "gather", x, offsets, result.array)
     return result
 
@@ -65,6 +69,14 @@ def add_at(recorder: Recorder, x: Any, index: Any, value: Any) -> None:
         raise CaptureError(
             "np.add.at would write to an array from outside the step, which is a constant of the "
             f"program: make it an argument{where()}"
+        )
+    inner = np.result_type(x.dtype, array_of(value))
+    if not np.can_cast(inner, x.dtype, "same_kind"):
+        raise TypeError(f"np.add.at: a result of {inner} cannot be written to {x.dtype}")
+    if inner != x.dtype and inner.kind == "f":  # integers wrap around, at whatever time
+        raise CaptureError(
+            f"np.add.at adds in {inner} to an array of {x.dtype}, which cannot be captured: "
+            f"cast the values with .astype{where()}"
         )
     offsets = _offsets(recorder, x, index)
     held = recorder.plain(value, x.dtype)

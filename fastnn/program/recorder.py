@@ -197,7 +197,8 @@ class Recorder(Outside):
         since = len(self.tape)
         operands = list(operands)
         if calls is None:
-            calls = _doorway.iterated(operands, given)
+            walk = _doorway.iterated(operands, given)
+            calls = None if isinstance(walk, tuple) else walk
         if calls is None:
             raise CaptureError(
                 f"np.{name} walks over these memory layouts in pieces, which cannot be replayed: "
@@ -264,7 +265,8 @@ class Recorder(Outside):
             return value
         with np.errstate(all="ignore"):
             expected = value.array.astype(dtype)
-        return self.copied(value, self.empty(value.shape, dtype, expected))
+        found = self.copied(value, self.empty(value.shape, dtype, expected))
+        return found.scalar() if value.is_scalar else found
 
     def copied(self, source: Any, target: Traced) -> Traced:
         """Copy an array into another, broadcast and cast."""
@@ -274,24 +276,62 @@ class Recorder(Outside):
         if function is None:
             raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
         self.refuse_read_only("a copy", target)
+        while array.ndim > target.ndim and len(array) == 1:
+            array = array[0, ...]  # which an assignment lets pass
         operands = [array, target.array]
-        calls = _doorway.iterated(operands, True, False)
+        calls = list(_doorway.iterated(operands, True, False))
         self.loop("copy", (function, 0), operands, calls=calls)
         return target
 
-    def in_order(self, array: Array, target: Array, axes: tuple[int, ...]) -> Traced:
-        """A copy, on one axis, in the order in which a reduction to ``target`` walks."""
-        result = self.empty((array.size,), array.dtype)
-        end, size = result.array.ctypes.data, array.itemsize
+    def laid_out(self, value: Traced, like: Array) -> Traced:
+        """The values in the memory order of another array."""
+        if value.strides == like.strides or value.ndim < 2:
+            return value
+        return self.copied(value, self.empty(value.shape, value.dtype, like))
+
+    def in_order(self, array: Array, position: int, walk: Any) -> Traced:
+        """A copy of an operand, on one axis, in the order in which inner loops walk over it."""
+        result = self.empty((sum(n for _, n, _ in walk),), array.dtype)
+        self._copied_in_order(array, position, walk, result.array, False)
+        return result
+
+    def _copied_in_order(
+        self, array: Array, position: int, walk: Any, ordered: Array, back: bool
+    ) -> None:
+        """Copy an operand to, or back from, an array in the order of inner loops."""
+        at, size = ordered.ctypes.data, ordered.itemsize
         calls = []
-        walk = _doorway.iterated([array, target], False, False, True, axes)
-        for (start, _), n, (step, _) in walk or ():
-            calls.append(([start, end], n, [step, size]))
-            end += n * size
+        for starts, n, steps in walk:
+            ends = [(starts[position], steps[position]), (at, size)]
+            (source, source_step), (target, target_step) = reversed(ends) if back else ends
+            calls.append(([source, target], n, [source_step, target_step]))
+            at += n * size
         kind = f"{array.dtype.kind}{size}"
         function = _doorway.OWN_LOOPS["cast", kind, kind]
-        self.loop("copy", (function, 0), [array, result.array], calls=calls, shared=False)
-        return result
+        operands = [ordered, array] if back else [array, ordered]
+        self.loop("copy", (function, 0), operands, calls=calls, shared=False)
+
+    def loop_in_pieces(
+        self,
+        name: str,
+        function: tuple[int, int],
+        operands: list[Array],
+        buffered: tuple[int, ...],
+        inputs: int,
+        given: bool,
+    ) -> None:
+        """Record an elementwise inner loop, of which NumPy buffers some operands."""
+        walk = _doorway.iterated(operands, given, False)
+        stand_ins: list[Any] = [None] * len(operands)
+        for position in buffered:
+            stand_ins[position] = self.in_order(operands[position], position, walk)
+        arrays = [None if each is None else each.array for each in stand_ins]
+        calls = _doorway.iterated(operands, given, in_order=arrays)
+        self.loop(name, function, operands, calls=list(calls))
+        for position in buffered:
+            if position >= inputs:
+                ordered = stand_ins[position].array
+                self._copied_in_order(operands[position], position, walk, ordered, True)
 
     def check_finite(self, what: str, value: Traced) -> None:
         """Record a check that ends the replay, with an error that names ``what``."""

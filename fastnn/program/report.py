@@ -51,13 +51,12 @@ def profile_table(recording: Recording, steps: int) -> str:
     }
     peaks = {size: peak_gflops(threads, f"f{size}") for size in sorted(used & {4, 8})}
     measured = ", ".join(f"{peak:.0f} GFLOP/s in float{8 * size}" for size, peak in peaks.items())
+    peak = f", peak {measured}" if peaks else ""
+    team = f"{threads} thread{'s' if threads > 1 else ''}"
     total = sum(seconds)
     wide = _width(recording)
     lines = [
-        (
-            f"{_title(recording)}: {total * 1e6:,.1f} µs a step on {threads} "
-            f"thread{'s' if threads > 1 else ''}{f', peak {measured}' if peaks else ''}"
-        ),
+        f"{_title(recording)}: {total * 1e6:,.1f} µs a step on {team}{peak}",
         (
             f"{'':4}  {'call':<{wide}} {'µs':>9} {'share':>7} {'GFLOP/s':>8} {'of peak':>7} "
             f"{'GB/s':>6}"

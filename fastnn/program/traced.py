@@ -56,7 +56,7 @@ class Link:
 class Traced(Operators):
     """An array in the memory of a program, or an argument or parameter of it."""
 
-    __slots__ = ("array", "base", "link", "memory")
+    __slots__ = ("array", "base", "is_scalar", "link", "memory")
 
     def __init__(
         self,
@@ -69,11 +69,18 @@ class Traced(Operators):
         self.memory = memory
         self.link = link
         self.base = base  # the traced array that this one is a view of
+        self.is_scalar = False
 
     @property
     def recorder(self) -> Recorder:
         """Who records what is done to it."""
         return self.link.recorder()
+
+    def scalar(self) -> Traced:
+        """Itself, as the scalar that NumPy gives where a result has no axes: `s += 1` makes
+        another one, and the name moves on to it."""
+        self.is_scalar = self.ndim == 0
+        return self
 
     def view_of(self, array: Any) -> Traced:
         """A view of this array's memory."""
@@ -220,6 +227,8 @@ class Traced(Operators):
         return np.invert(self)
 
     def __ipow__(self, exponent: Any) -> Any:
+        if self.is_scalar:
+            return self**exponent
         self[...] = self**exponent
         return self
 
@@ -298,6 +307,8 @@ def _operator(ufunc: np.ufunc) -> tuple[Any, Any, Any]:
         return ufunc(other, self)
 
     def in_place(self: Any, other: Any) -> Any:
+        if self.is_scalar:
+            return ufunc(self, other)
         return ufunc(self, other, out=(self,))
 
     return forwards, backwards, in_place

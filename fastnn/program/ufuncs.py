@@ -109,38 +109,26 @@ def elementwise(
                 f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
             )
         made.append(target if target.dtype == dtype else recorder.empty(result.shape, dtype))
-    held = [apart(recorder, each, [one.array for one in made]) for each in held]
-    operands = [array_of(each) for each in held]
-    calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
-    if calls is None and ufunc in _EXACT:
+    layouts = [each.array for each in made]
+    held = [apart(recorder, each, layouts) for each in held]
+    operands = [*map(array_of, held), *layouts]
+    calls = _doorway.iterated(operands, out is not None)
+    if isinstance(calls, tuple) and ufunc in _EXACT:
         # NumPy copies pieces of an operand to walk further at once; the bits are the same.
-        calls = _doorway.iterated(
-            [*operands, *(each.array for each in made)], out is not None, False
+        calls = _doorway.iterated(operands, out is not None, False)
+    if isinstance(calls, tuple):
+        recorder.loop_in_pieces(
+            ufunc.__name__, function, operands, calls, ufunc.nin, out is not None
         )
-    elif calls is None:
-        held = [
-            recorder.copied(each, recorder.empty(made[0].shape, each.dtype, made[0].array))
-            if isinstance(each, Traced)
-            else laid_out(each, made[0].array)
-            for each in held
-        ]
-        operands = [array_of(each) for each in held]
-        calls = _doorway.iterated([*operands, *(each.array for each in made)], out is not None)
-    recorder.loop(
-        ufunc.__name__, function, [*operands, *(each.array for each in made)], calls=calls
-    )
+    else:
+        recorder.loop(ufunc.__name__, function, operands, calls=list(calls))
     results = []
     for target, one, result in zip(targets, made, expected, strict=True):
         recorder.check(f"np.{ufunc.__name__}", one, result)
-        results.append(one if target is None or target is one else recorder.copied(one, target))
+        if target is not None and target is not one:
+            one = recorder.copied(one, target)
+        results.append(one.scalar() if target is None else one)
     return results[0] if ufunc.nout == 1 else tuple(results)
-
-
-def laid_out(array: Array, like: Array) -> Array:
-    """A copy, broadcast to the shape of another and in its memory order."""
-    copy = np.empty_like(like, array.dtype)
-    copy[...] = array
-    return copy
 
 
 def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
@@ -197,7 +185,7 @@ def reduce(
     axes = {int(each) % source.ndim for each in named if source.ndim}
     if ufunc.identity is not None and not axes:
         start = np.asarray(ufunc.identity, expected.dtype)
-        return ufunc(start, recorder.cast(source, expected.dtype))
+        return recorder.laid_out(ufunc(start, recorder.cast(source, expected.dtype)), expected)
     if not axes:
         return recorder.copied(source, recorder.empty(expected.shape, expected.dtype, expected))
     # The dtype in which is computed: that of the result, but of truth for truth.
@@ -230,18 +218,24 @@ def reduce(
         left = iter(range(target.ndim))
         result_axes = tuple(-1 if each in axes else next(left) for each in range(source.ndim))
     calls = _doorway.iterated([operand, target], False, True, True, result_axes, skip)
-    if calls is None:
+    if isinstance(calls, tuple):
         # NumPy's iterator copies this layout piece by piece, in the order in which it walks.
-        in_order = recorder.in_order(operand, target, result_axes)
+        walk = _doorway.iterated([operand, target], False, False, True, result_axes)
+        in_order = recorder.in_order(operand, 0, walk)
         calls = _doorway.iterated(
-            [operand, target], False, True, True, result_axes, skip, in_order.array
+            [operand, target], False, True, True, result_axes, skip, [in_order.array, None]
         )
-    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls or ()]
+        if isinstance(calls, tuple):
+            raise CaptureError(
+                f"np.{ufunc.__name__}.reduce walks over this memory layout in pieces, which cannot "
+                f"be replayed: pass it a .copy(){where()}"
+            )
+    binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls]
     recorder.loop(
         f"{ufunc.__name__}.reduce", function, [target, operand, target], calls=binary, shared=False
     )
     recorder.check(f"np.{ufunc.__name__}.reduce", result, expected)
-    return result
+    return result.scalar()
 
 
 def accumulate(
@@ -255,7 +249,7 @@ def accumulate(
     if function is None:
         raise CaptureError(f"np.{ufunc.__name__}.accumulate has no loop for {char}{where()}")
     operand = recorder.cast(source, expected.dtype)
-    result = recorder.empty(expected.shape, expected.dtype)
+    result = recorder.empty(expected.shape, expected.dtype, expected)
     ahead = [slice(None)] * source.ndim
     ahead[axis] = slice(0, 1)
     recorder.copied(operand[tuple(ahead)], result[tuple(ahead)])
@@ -301,7 +295,7 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
         raise CaptureError(f"np.matmul has no loop in C for {expected.dtype}{where()}")
     held = recorder.plain(a, expected.dtype), recorder.plain(b, expected.dtype)
     x, y = (array_of(each) for each in held)
-    result = recorder.empty(expected.shape, expected.dtype)
+    result = recorder.empty(expected.shape, expected.dtype, expected)
     z = result.array
     if x.ndim == 1:
         x, z = x[None, :], z[..., None, :] if z.ndim else z[None]
@@ -321,4 +315,4 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
     recorder.note("matmul", [(recorder.number(each), each.shape, char) for each in (x, y, z)])
     recorder.run(since)
     recorder.check("np.matmul", result, expected)
-    return result
+    return result.scalar()

@@ -126,3 +126,64 @@ def test_a_bad_index_stops_with_numpys_error() -> None:
             x[:, np.array([0, bad])]
         assert str(found.value) == str(expected.value)
     assert np.array_equal(program(x, np.array([1, -1])), x[:, [1, -1]] * 2)
+
+
+def test_adding_in_another_dtype() -> None:
+    """NumPy adds in the dtype of both; where that is not the array's, bits would differ."""
+
+    def step(x: Any, value: Any) -> Any:
+        np.add.at(x, [0, 0], value)
+        return x * 1
+
+    with pytest.raises(TypeError, match="float64 cannot be written to int64"):
+        fastnn.capture(step)(np.arange(3), np.ones(2))
+    with pytest.raises(fastnn.CaptureError, match=r"adds in float64 .* of float32.*line"):
+        fastnn.capture(step)(np.ones(3, np.float32), np.ones(2))
+    assert_replays(step, lambda rng: [rng.normal(size=3), rng.normal(size=2).astype("f4")])
+    assert_replays(lambda x: step(x, 2), lambda rng: [rng.normal(size=3).astype("f4")])
+
+
+def test_in_place_where_numpy_walks_in_pieces() -> None:
+    def step(x: Any) -> Any:
+        other = np.tanh(x)
+        x += other
+        x *= other
+        np.exp(x, out=x)
+        return other
+
+    for layout in (lambda x: x[:, ::-1], lambda x: x.T[::-1], lambda x: x[::2, ::-1]):
+        assert_replays(step, lambda rng, layout=layout: [layout(rng.normal(size=(6, 7)))])
+
+
+def test_values_that_do_not_fit() -> None:
+    def assign(x: Any, value: Any) -> Any:
+        x[...] = value
+        return x * 1
+
+    assert_replays(assign, lambda rng: [rng.normal(size=4), rng.normal(size=(1, 1, 4))])
+    for shape in ((3, 4), (2,), (1, 3)):
+        with pytest.raises(ValueError, match="broadcast"):
+            fastnn.capture(assign)(np.zeros(4), np.ones(shape))
+    for ufunc in (np.add, np.multiply):
+        with pytest.raises(ValueError, match="more dimensions|broadcast"):
+            fastnn.capture(lambda x, y, ufunc=ufunc: ufunc(x, y, out=x))(
+                np.zeros(4), np.ones((3, 4))
+            )
+
+
+def test_scalars_are_values_not_views() -> None:
+    """What has no axes is a scalar in NumPy: it stays when the array changes, and += replaces it."""
+
+    def step(x: Any, zero_d: Any) -> Any:
+        element, view, total = x[1], x[1, ...], x.sum()
+        before, cast = total, total.astype(np.float32)
+        same = cast
+        x[1] = 7
+        total += 1
+        total **= 2
+        cast *= 3
+        element -= 1
+        zero_d += total
+        return element, view * 1, before, total, same, cast, x[0] * 1, [v * 2 for v in x]
+
+    assert_replays(step, lambda rng: [rng.normal(size=4), np.array(rng.normal())])

@@ -102,8 +102,8 @@ def diverging(capture: bool, **options: Any) -> tuple[Trainer, str]:
 
 @pytest.mark.parametrize(
     "options",
-    [{"lr": 30.0}, {"lr": 30.0, "loss": lambda s, y: ((s - y) ** 4).mean()}, {"lr": 0.1, "late": True},
-     {"lr": 300.0, "clip_norm": 1e30}, {"lr": 30.0, "clip_value": 1e30}],
+    [{"lr": 30.0}, {"lr": 30.0, "loss": lambda s, y: ((s - y) ** 4).mean()},
+     {"lr": 0.1, "late": True}, {"lr": 300.0, "clip_norm": 1e30}, {"lr": 30.0, "clip_value": 1e30}],
     ids=str,
 )  # fmt: skip
 def test_what_is_not_finite_ends_a_fit_before_the_step(options: dict[str, Any]) -> None:
@@ -152,10 +152,11 @@ KINDS = {
 }
 REDUCED = {
     "over": (lambda x: x.sum(), [1.0, 2.0], [1e308, 1e308], "overflow encountered in reduce"),
-    "invalid": (lambda x: x.sum(), [1.0, 2.0], [np.inf, -np.inf], "invalid value encountered in reduce"),
+    "invalid": (
+        lambda x: x.sum(), [1.0, 2.0], [np.inf, -np.inf], "invalid value encountered in reduce"),
 }  # fmt: skip
-CASES = [*KINDS.items(), *REDUCED.items(), (
-    "over", (lambda x: x.astype(np.float32), [1.0, 2.0], [1e300, 1.0], "overflow encountered in cast"))]  # fmt: skip
+CAST = (lambda x: x.astype(np.float32), [1.0, 2.0], [1e300, 1.0], "overflow encountered in cast")
+CASES = [*KINDS.items(), *REDUCED.items(), ("over", CAST)]
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=lambda each: str(each)[:12])
