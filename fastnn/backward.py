@@ -138,7 +138,7 @@ def contributions(
         data = args[position].data
         if part.shape != data.shape:
             part = _fit(op, part, data.shape)
-        if part.dtype is not data.dtype:
+        if part.dtype is not data.dtype and part.dtype != data.dtype:
             part = _in_dtype(op, part, data.dtype)
         parts.append(part)
     return parts

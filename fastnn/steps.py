@@ -13,7 +13,7 @@ from fastnn import functional as F
 from fastnn.batches import Batches
 from fastnn.modes import recorder, tracked
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.replay import Recording
+from fastnn.program.recording import Recording
 from fastnn.run import Run
 from fastnn.tensor import wrap
 

@@ -16,10 +16,8 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from fastnn._kernels import _doorway
-from fastnn._kernels.arguments import normalise
-from fastnn._kernels.signatures import WRITTEN
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.outside import Cell, Outside, owner_of
+from fastnn.program.outside import Outside, owner_of
 from fastnn.program.traced import Traced
 from fastnn.program.where import where
 
@@ -234,6 +232,10 @@ class Recorder(Outside):
         if why != "done":
             self._raise()
 
+    def writes(self, arrays: list[Array]) -> None:
+        """Note that a call writes to these."""
+        self._written += arrays
+
     def note(self, name: str, details: Any) -> None:
         """Note a call for the comparison of two recordings."""
         self.log.append((name, details, where()))
@@ -354,111 +356,6 @@ class Recorder(Outside):
         self._written.append(hits.array)
         self.note("label_hits", [(self.number(each), each.shape) for each in arrays])
         self.run(since)
-
-    # --- kernels ----------------------------------------------------------------------
-
-    def kernel(self, kernel: Any, given: dict[str, Any]) -> Any:
-        """Record a kernel's call, and make it; what it returns."""
-        rows = kernel.arguments
-        args = [
-            self._argument(row, given.get(row.name, row.default if row.is_scalar else None))
-            for row in rows
-        ]
-        for row, each in zip(rows, args, strict=True):
-            if row.role in WRITTEN and isinstance(each, np.ndarray):
-                raise CaptureError(
-                    f"{kernel.name} would write to {row.name}, an array from outside the step, "
-                    f"which is a constant of the program: make it an argument{where()}"
-                )
-        arrays = [each.array if isinstance(each, Traced) else each for each in args]
-        numbers = [
-            (int(each) if row.role == "int" else float(each)) if isinstance(each, Cell) else each
-            for row, each in zip(rows, arrays, strict=True)
-        ]
-        outputs = kernel.outputs(numbers)
-        stand_ins: list[tuple[Any, Traced]] = []
-        if outputs is None:
-            stand_ins = self._made_plain(kernel, args, numbers)
-            outputs = kernel.outputs(numbers)
-        results: list[Any] = []
-        for i, (row, output) in enumerate(zip(rows, outputs, strict=True)):
-            if row.role not in WRITTEN:
-                continue
-            if output is not None and numbers[i] is None:
-                made = self.empty(output.shape, output.dtype)
-                numbers[i] = made.array
-                results.append(made)
-            else:
-                if row.is_output:
-                    results.append(args[i] if isinstance(args[i], Traced) else None)
-        for i, number in enumerate(numbers):
-            if isinstance(args[i], np.ndarray) and isinstance(number, np.ndarray):
-                numbers[i] = self.constant(number, number.dtype)
-        since = len(self.tape)
-        self.tape.kernel(kernel, numbers, where())
-        self._written += [
-            number
-            for row, number in zip(rows, numbers, strict=True)
-            if row.role in WRITTEN and isinstance(number, np.ndarray)
-        ]
-        for position, each in enumerate(args):
-            if isinstance(each, Cell):
-                self.tape.link_scalar(since, position, each.values, 8 if self.capacity > 1 else 0)
-        self.note(
-            kernel.name,
-            [
-                (self.number(each), each.shape, each.dtype.str)
-                if isinstance(each, np.ndarray)
-                else each
-                for each in (
-                    cell.key if isinstance(cell, Cell) else number
-                    for cell, number in zip(args, numbers, strict=True)
-                )
-            ],
-        )
-        self.run(since)
-        written = [a for a, row in zip(args, rows, strict=True) if row.role in WRITTEN]
-        for target, copy in stand_ins:
-            self.copied(copy, target)
-            results = [target if each is copy else each for each in results]
-            written = [target if each is copy else each for each in written]
-        if not results:
-            return written[0]
-        return results[0] if len(results) == 1 else tuple(results)
-
-    def _argument(self, row: Any, value: Any) -> Any:
-        if isinstance(value, Traced):
-            wanted = {"labels": np.int64, "weights": np.float64}.get(row.role)
-            kinds = "biuf" if row.role == "weights" else "iu"
-            if wanted is not None and value.dtype.kind in kinds and value.dtype != wanted:
-                return self.cast(value, wanted)
-        return value
-
-    def _made_plain(
-        self, kernel: Any, args: list[Any], numbers: list[Any]
-    ) -> list[tuple[Any, Traced]]:
-        """Make the arguments plain, by recorded copies where they were not.
-
-        Returns (the array to be written, the plain array that is written in its stead).
-        """
-        given = {
-            row.name: value
-            for row, value in zip(kernel.arguments, numbers, strict=True)
-            if not (row.is_scalar and value is None)
-        }
-        plain, _ = normalise(kernel.name, kernel.arguments, given)
-        stand_ins = []
-        for i, row in enumerate(kernel.arguments):
-            before, after = args[i], plain[i]
-            numbers[i] = after
-            if isinstance(before, Traced) and after is not before.array:
-                copy = self.empty(after.shape, after.dtype)
-                if row.role in WRITTEN:
-                    stand_ins.append((before, copy))
-                if not row.is_output:
-                    self.copied(before, copy)
-                args[i], numbers[i] = copy, copy.array
-        return stand_ins
 
     # --- functions in progress ----------------------------------------------------------
 

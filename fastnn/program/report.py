@@ -9,7 +9,7 @@ import numpy as np
 from fastnn.runtime import get_num_threads, peak_gflops
 
 if TYPE_CHECKING:
-    from fastnn.program.replay import Recording
+    from fastnn.program.recording import Recording
 
 
 def call_table(recording: Recording) -> str:

@@ -204,7 +204,9 @@ class Traced(Operators):
             return op.forward(*args)
 
     def __fastnn_kernel__(self, kernel: Any, given: dict[str, Any]) -> Any:
-        return self.recorder.kernel(kernel, given)
+        from fastnn.program.kernels import kernel_call
+
+        return kernel_call(self.recorder, kernel, given)
 
     def __fastnn_zeros__(self, shape: tuple[int, ...]) -> Any:
         return self.recorder.fresh(np.zeros(shape, self.dtype))

@@ -165,14 +165,14 @@ def test_values_that_do_not_fit() -> None:
         with pytest.raises(ValueError, match="broadcast"):
             fastnn.capture(assign)(np.zeros(4), np.ones(shape))
     for ufunc in (np.add, np.multiply):
-        with pytest.raises(ValueError, match="more dimensions|broadcast"):
+        with pytest.raises(ValueError, match=r"more dimensions|broadcast"):
             fastnn.capture(lambda x, y, ufunc=ufunc: ufunc(x, y, out=x))(
                 np.zeros(4), np.ones((3, 4))
             )
 
 
 def test_scalars_are_values_not_views() -> None:
-    """What has no axes is a scalar in NumPy: it stays when the array changes, and += replaces it."""
+    """What has no axes is a scalar: it stays when the array changes, and += replaces it."""
 
     def step(x: Any, zero_d: Any) -> Any:
         element, view, total = x[1], x[1, ...], x.sum()

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from program.kept import Remembers, line_of
 from program.replaying import assert_same_bits
 from training import classes
 
 import fastnn
-from fastnn import CaptureError, Tensor, Trainer, layers, models, optim
+from fastnn import CaptureError, Tensor, optim
 
 outside = np.arange(3.0)
 buffers = {"total": np.zeros(3)}
 kept: list[Any] = []
 HERE = r"test_refusals.py, line {line}\)"
-
-
-def line_of(step: Callable[..., Any], marked: str = "# here") -> int:
-    import inspect
-
-    lines, first = inspect.getsourcelines(step)
-    return first + next(i for i, line in enumerate(lines) if marked in line)
 
 
 def refused(step: Callable[..., Any], *args: Any, match: str) -> None:
@@ -303,26 +296,6 @@ def test_arrays_that_escape() -> None:
         fastnn.capture(carried)(x)
 
 
-class Remembers(layers.Module):
-    """Keeps a running mean as an attribute, and what it saw last."""
-
-    def __init__(self, carries: bool) -> None:
-        self.weight = layers.Parameter(np.ones((5, 3), np.float32))
-        self.carries, self.mean, self.last, self.graph = (
-            carries,
-            np.zeros(3, np.float32),
-            None,
-            None,
-        )
-
-    def forward(self, x: Any) -> Any:
-        y = x @ self.weight
-        self.last, self.graph = y.data, y
-        if self.carries:
-            self.mean = 0.9 * self.mean + 0.1 * y.data.mean(axis=0)
-        return y + self.mean
-
-
 def test_what_modules_keep() -> None:
     """What a step leaves in a module is there after each replay; it cannot be carried on."""
     data = classes()[0]
@@ -413,193 +386,3 @@ def test_an_op_of_ones_own() -> None:
         assert_same_bits(program(given), step(given))
     with pytest.raises(CaptureError, match=r"the op my_sort: np\.sort"):
         fastnn.capture(lambda x: sort(Tensor(x, requires_grad=True)))(x)
-
-
-# --- what is put back ------------------------------------------------------------------------
-
-
-class Trouble(Exception):
-    pass
-
-
-@pytest.mark.parametrize("at", [1, 2])
-def test_an_exception_in_the_middle(at: int) -> None:
-    """Raised in the first or the second run of a recording: all is as it was before."""
-    model = models.mlp(5, (4,), 3, seed=1)
-    optimizer = optim.Adam(model.parameters(), 0.01, weight_decay=0.1)
-    data, y = classes()
-    fails = [False]
-    runs = [0]
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = fastnn.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        x *= 2
-        runs[0] += 1
-        if fails[0] and runs[0] == at:
-            raise Trouble
-        return loss
-
-    def state() -> Any:
-        return (
-            [p.data.copy() for p in model.parameters()],
-            [None if p.grad is None else p.grad.copy() for p in model.parameters()],
-            [list(each.values()) for each in optimizer.state_dict()["state"].values()],
-        )
-
-    program = fastnn.capture(step)
-    for is_first in (True, False):
-        given = data[:6].copy()
-        before = state()
-        runs[0], fails[0] = 0, True
-        with pytest.raises(Trouble):
-            (program if is_first else fastnn.capture(step))(given, y[:6])
-        np.testing.assert_equal(state(), before)
-        assert_same_bits(given, data[:6])
-        fails[0] = False
-        for p in model.parameters():
-            assert type(p.data) is np.ndarray
-        program(given, y[:6])
-    step(data[:6].copy(), y[:6])
-    program(data[:6].copy(), y[:6])
-
-
-def test_nested_recordings() -> None:
-    def step(x: Any) -> Any:
-        fastnn.iterate(lambda a: a + 1, np.ones(2), 3)  # here
-        return x * 2
-
-    refused(step, x, match="a step cannot be recorded while another one is")
-
-
-def test_another_thread_runs_eagerly_meanwhile() -> None:
-    """Recording is this thread's matter; only what it records with is refused to others."""
-    weight, other = Tensor(np.ones(3), requires_grad=True), Tensor(np.ones(3), requires_grad=True)
-    inside, done = threading.Event(), threading.Event()
-    found: list[Any] = []
-
-    def eagerly() -> None:
-        inside.wait(10)
-        (other * 2).sum().backward()
-        found.append(other.grad)
-        found.append(outside.dot(outside + 1))
-        try:
-            (weight * 2).sum()
-        except CaptureError as error:
-            found.append(str(error))
-        done.set()
-
-    def step(x: Any) -> Any:
-        y = weight * x + outside
-        inside.set()
-        assert done.wait(10)
-        return y * 2
-
-    thread = threading.Thread(target=eagerly)
-    thread.start()
-    program = fastnn.capture(step)
-    for given in (x, x + 1):
-        assert_same_bits(program(given), (given + outside) * 2)
-    thread.join()
-    assert_same_bits(found[0], np.full(3, 2.0))
-    assert found[1] == 8
-    assert "another thread records" in found[2]
-    (weight * 2).sum().backward()
-
-
-# --- the Trainer goes on in Python -----------------------------------------------------------
-
-
-class Sorted(layers.Module):
-    def __init__(self) -> None:
-        self.linear = layers.Linear(5, 3, seed=1)
-
-    def forward(self, x: Any) -> Any:
-        return np.sort(self.linear(x), axis=0)  # here
-
-
-class Keeps(optim.SGD):
-    """An optimizer with state of its own, made by plain NumPy."""
-
-    def _update(self, parameter: Any, group: Any, state: dict[str, Any]) -> None:
-        state["m"] = 0.9 * state.get("m", 0.0) + parameter.grad
-        parameter.data -= group["lr"] * state["m"]
-
-
-class Reads(optim.SGD):
-    """An optimizer that reads its learning rate itself."""
-
-    def _update(self, parameter: Any, group: Any, state: dict[str, Any]) -> None:
-        parameter.data -= group["lr"] * parameter.grad
-
-
-@pytest.mark.parametrize(
-    ("model", "optimizer", "options", "message"),
-    [
-        (Sorted, optim.SGD, {}, f"np.sort.*line {line_of(Sorted.forward)}"),
-        (lambda: Remembers(True), optim.SGD, {}, "used after that"),
-        (lambda: Remembers(False), Keeps, {}, "used after that"),
-        (lambda: Remembers(False), Reads, {"schedule": "cosine"}, "Reads reads its learning rate"),
-        (lambda: Remembers(False), optim.SGD,
-         {"loss": lambda s, y: fastnn.cross_entropy(s, y) * len({s.data.tobytes()})}, "tobytes"),
-        (lambda: Remembers(False), optim.SGD,
-         {"loss": lambda s, y: fastnn.cross_entropy(s, y) * vars(s.data)["no"] if
-          type(s.data) is not np.ndarray else fastnn.cross_entropy(s, y)}, "TypeError"),
-    ],
-)  # fmt: skip
-def test_training_goes_on_in_python_after_one_warning(
-    model: Any, optimizer: Any, options: dict[str, Any], message: str
-) -> None:
-    data, y = classes()
-    found = []
-    for capture in (True, False):
-        made = model()
-        rest = {key: value for key, value in options.items() if key != "loss"}
-        trainer = Trainer(
-            made, options.get("loss", "cross_entropy"), optimizer(made.parameters(), 0.1),
-            capture=capture, **rest,
-        )  # fmt: skip
-        if capture:
-            with pytest.warns(RuntimeWarning, match=f"runs in Python.*{message}") as warned:
-                trainer.fit(data, y, epochs=2, batch_size=16, progress=False)
-            assert len(warned) == 1
-            assert warned[0].filename == __file__
-        else:
-            trainer.fit(data, y, epochs=2, batch_size=16, progress=False)
-        found.append([*(p.data for p in made.parameters()), *trainer.run.history["loss"]])
-    assert_same_bits(found[0], found[1])
-
-
-def test_an_error_of_the_step_itself_comes_without_a_warning() -> None:
-    data, y = classes()
-    model = Remembers(False)
-    for loss, error in (
-        (lambda s, y: s, "must return a scalar Tensor"),
-        (lambda s, y: Tensor(np.ones(())), "needs no gradient"),
-        (lambda s, y: fastnn.cross_entropy(s, y + 7), "allowed are 0 to 2"),
-    ):
-        trainer = Trainer(model, loss, optim.SGD(model.parameters(), 0.1))
-        with pytest.raises((TypeError, RuntimeError, ValueError), match=error):
-            trainer.fit(data, y, epochs=1, progress=False)
-        assert_same_bits(model.weight.data, np.ones((5, 3), np.float32))
-
-
-def test_a_rate_that_an_optimizer_reads_itself_is_noticed() -> None:
-    found = []
-    for captured in (True, False):
-        w = Tensor(np.ones(3), requires_grad=True)
-        optimizer = Reads([w], 0.1)
-
-        def step(x: Any, w: Tensor = w, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            (w * x).sum().backward()
-            optimizer.step()
-
-        run = fastnn.capture(step) if captured else step
-        for i in range(4):
-            optimizer.lr = 0.1 / (i + 1)
-            run(x)
-        found.append(w.data.copy())
-    assert_same_bits(found[0], found[1])

@@ -1,0 +1,130 @@
+"""Calls that follow each block of a product: which they are, and that no bit changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import layers, optim
+from fastnn.program.recording import Recording
+
+OPTIMIZERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01),
+    "nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: optim.Adam(p, lr=1e-2),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=1e-3, momentum=0.5),
+    "adagrad": lambda p: optim.Adagrad(p, lr=1e-2),
+}
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = fastnn.get_num_threads()
+    fastnn.set_num_threads(request.param)
+    yield request.param
+    fastnn.set_num_threads(before)
+
+
+def trained(
+    activation: Any, optimizer: str, widths: tuple[int, ...], batch: int, dtype: str, steps: int = 4
+) -> tuple[list[np.ndarray], fastnn.Program]:
+    """Weights, gradients and losses after some replays, and the program."""
+    rng = np.random.default_rng(0)
+    parts: list[Any] = []
+    for i, (inputs, outputs) in enumerate(pairwise(widths)):
+        parts += [layers.Linear(inputs, outputs)] + ([activation()] if i + 2 < len(widths) else [])
+    model = layers.Sequential(*parts, seed=1).astype(dtype)
+    made = OPTIMIZERS[optimizer](model.parameters())
+    X = rng.standard_normal((batch, widths[0])).astype(dtype)
+    y = rng.integers(0, widths[-1], batch)
+
+    def step(X: Any, y: Any) -> Any:
+        made.zero_grad()
+        loss = fastnn.cross_entropy(model(X), y)
+        loss.backward()
+        made.step()
+        return loss
+
+    program = fastnn.capture(step)
+    losses = [program(X, y) for _ in range(steps)]
+    arrays = [each for p in model.parameters() for each in (p.data, p.grad)]
+    return [*arrays, *losses], program
+
+
+def names(program: fastnn.Program) -> list[str]:
+    tape = program.recordings[-1].tape
+    return [name for i, (name, _) in enumerate(tape.calls) if not tape.is_fused(i)]
+
+
+@pytest.mark.parametrize("activation", [layers.ReLU, layers.Sigmoid, layers.Tanh])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_bit_changes(
+    activation: Any, optimizer: str, dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whole and partial tiles, several blocks of a sum, products that are shared and turned over.
+    for widths, batch in (((70, 33, 17, 10), 19), ((300, 130, 10), 300)):
+        given = (activation, optimizer, widths, batch, dtype)
+        fused, program = trained(*given)
+        with monkeypatch.context() as patch:
+            patch.setattr(Recording, "fuses", False)
+            apart, other = trained(*given)
+        assert any("+" in name for name in names(program))
+        assert not any("+" in name for name in names(other))
+        assert len(names(program)) < len(names(other))
+        for one, two in zip(fused, apart, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_what_follows_what() -> None:
+    _, program = trained(layers.ReLU, "sgd", (20, 16, 10), 8, "float32")
+    found = [name for name in names(program) if "+" in name]
+    assert found == [
+        "linear+relu",
+        "linear_backward+relu_backward+sgd_update",
+        "linear_backward+sgd_update",
+    ]
+
+
+def test_an_update_waits_for_a_check_of_all_gradients() -> None:
+    """A norm that is not finite must find the weights as they were."""
+    rng = np.random.default_rng(0)
+    model = fastnn.models.mlp(5, (8,), 3, seed=1)
+    trainer = fastnn.Trainer(model, "cross_entropy", "sgd", clip_norm=0.1)
+    X, y = rng.standard_normal((32, 5)), rng.integers(0, 3, 32)
+    trainer.fit(X, y, epochs=2, batch_size=8, progress=False)
+    other = fastnn.models.mlp(5, (8,), 3, seed=1)
+    slow = fastnn.Trainer(other, "cross_entropy", "sgd", clip_norm=0.1, capture=False)
+    slow.fit(X, y, epochs=2, batch_size=8, progress=False)
+    for one, two in zip(model.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(one.data, two.data)
+
+
+def test_weights_that_are_used_again_are_not_updated_before() -> None:
+    """Two losses share a layer: its update waits for the second backward."""
+    layer = layers.Linear(6, 4, seed=1)
+    twin = layers.Linear(6, 4, seed=1)
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((2, 5, 6)).astype(np.float32)
+
+    def step_of(layer: Any) -> Any:
+        made = optim.SGD(layer.parameters(), lr=0.1)
+
+        def step(A: Any, B: Any) -> Any:
+            made.zero_grad()
+            loss = (layer(A) ** 2).sum() + layer(B).sum()
+            loss.backward()
+            made.step()
+            return loss
+
+        return step
+
+    program, eager = fastnn.capture(step_of(layer)), step_of(twin)
+    for _ in range(3):
+        np.testing.assert_array_equal(program(A, B), eager(A, B).detach().numpy())
+    np.testing.assert_array_equal(layer.weight.data, twin.weight.data)
