@@ -29,6 +29,7 @@ def iterated(
     result_axes: tuple[int, ...] = (),
     skip_first: int = 0,
     in_order: list[Any] | None = None,
+    inner: Any = None,
 ) -> list[Any] | tuple[int, ...]: ...
 
 class Fusion:

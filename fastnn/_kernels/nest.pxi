@@ -91,7 +91,7 @@ cdef Py_ssize_t inner_loops(const Nest *nest) noexcept nogil:
 
 def iterated(
     list operands, bint given, bint buffered=True, bint reducing=False, tuple result_axes=(),
-    Py_ssize_t skip_first=0, list in_order=None
+    Py_ssize_t skip_first=0, list in_order=None, cnp.dtype inner=None
 ) -> list | tuple:
     """The inner loops that NumPy's iterator makes of the operands, the written one last.
 
@@ -99,7 +99,7 @@ def iterated(
     backwards only then.  Without ``buffered`` the iterator may not copy.  With ``reducing``, the
     operands are (source, result), ``result_axes`` says where the axes of the source are in the
     result (-1: nowhere), and the first ``skip_first`` visits to an element of the result are left
-    out, for it holds the first value already.
+    out, for it holds the first value already; the source is read as an array of ``inner``.
 
     Returns (addresses, count, strides) of each; or, where the iterator copies operands piece by
     piece into buffers of its own, a tuple of their positions.  In the place of such a buffer
@@ -111,6 +111,7 @@ def iterated(
     cdef cnp.npy_uint32 op_flags[MAX_OPERANDS]
     cdef int axes[MAX_NDIM]
     cdef int *op_axes[MAX_OPERANDS]
+    cdef PyArray_Descr *dtypes[2]
     cdef NpyIter *it
     cdef NpyIter_IterNextFunc *next
     cdef char **data
@@ -138,9 +139,10 @@ def iterated(
         for i in range(<int> len(result_axes)):
             axes[i] = result_axes[i]
         op_axes[0], op_axes[1] = axes, NULL
+        dtypes[0], dtypes[1] = NULL, <PyArray_Descr *> <PyObject *> inner
         it = NpyIter_AdvancedNew(
-            2, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags, NULL,
-            <int> len(result_axes), op_axes, NULL, 0)
+            2, op, flags, NPY_KEEPORDER, NPY_UNSAFE_CASTING, op_flags,
+            NULL if inner is None else dtypes, <int> len(result_axes), op_axes, NULL, 0)
     else:
         for i in range(nop):
             op[i] = <PyArrayObject *> <PyObject *> operands[i]

@@ -291,9 +291,9 @@ class Recorder(Outside):
             return value
         return self.copied(value, self.empty(value.shape, value.dtype, like))
 
-    def in_order(self, array: Array, position: int, walk: Any) -> Traced:
+    def in_order(self, array: Array, position: int, walk: Any, dtype: Any = None) -> Traced:
         """A copy of an operand, on one axis, in the order in which inner loops walk over it."""
-        result = self.empty((sum(n for _, n, _ in walk),), array.dtype)
+        result = self.empty((sum(n for _, n, _ in walk),), dtype or array.dtype)
         self._copied_in_order(array, position, walk, result.array, False)
         return result
 
@@ -308,9 +308,11 @@ class Recorder(Outside):
             (source, source_step), (target, target_step) = reversed(ends) if back else ends
             calls.append(([source, target], n, [source_step, target_step]))
             at += n * size
-        kind = f"{array.dtype.kind}{size}"
-        function = _doorway.OWN_LOOPS["cast", kind, kind]
         operands = [ordered, array] if back else [array, ordered]
+        kinds = [f"{each.dtype.kind}{each.dtype.itemsize}" for each in operands]
+        function = _doorway.OWN_LOOPS.get(("cast", *kinds))
+        if function is None:
+            raise CaptureError(f"a cast from {array.dtype} to {ordered.dtype} has no loop{where()}")
         self.loop("copy", (function, 0), operands, calls=calls, shared=False)
 
     def loop_in_pieces(

@@ -194,8 +194,7 @@ def reduce(
     function = _doorway.ufunc_loop(ufunc, f"{char}{char}->{expected.dtype.char}")
     if function is None:
         raise CaptureError(f"np.{ufunc.__name__}.reduce has no loop for {inner}{where()}")
-    held = recorder.plain(source, inner)
-    operand = array_of(held)
+    operand = source.array
     result = recorder.empty(expected.shape, expected.dtype, expected)
     if ufunc.identity is not None:
         recorder.copied(np.asarray(ufunc.identity, expected.dtype), result)
@@ -217,19 +216,25 @@ def reduce(
         target = target.reshape([n for i, n in enumerate(target.shape) if i not in axes])
         left = iter(range(target.ndim))
         result_axes = tuple(-1 if each in axes else next(left) for each in range(source.ndim))
-    calls = _doorway.iterated([operand, target], False, True, True, result_axes, skip)
+    operands = [operand, target]
+    calls = _doorway.iterated(operands, False, True, True, result_axes, skip, None, inner)
     if isinstance(calls, tuple):
-        # NumPy's iterator copies this layout piece by piece, in the order in which it walks.
-        walk = _doorway.iterated([operand, target], False, False, True, result_axes)
-        in_order = recorder.in_order(operand, 0, walk)
-        calls = _doorway.iterated(
-            [operand, target], False, True, True, result_axes, skip, [in_order.array, None]
-        )
-        if isinstance(calls, tuple):
+        # NumPy's iterator casts or copies piece by piece, in the order in which it walks.
+        walk = _doorway.iterated(operands, False, False, True, result_axes)
+        stand_in = recorder.in_order(operand, 0, walk, inner)
+        in_order = [stand_in.array, None]
+        calls = _doorway.iterated(operands, False, True, True, result_axes, skip, in_order, inner)
+    if isinstance(calls, tuple):  # the result as well, where all axes are stretched or mixed up
+        is_plain = source.dtype == inner and operand.flags.c_contiguous
+        if is_plain or not (source.dtype.kind in "biu" or ufunc in (np.maximum, np.minimum)):
             raise CaptureError(
                 f"np.{ufunc.__name__}.reduce walks over this memory layout in pieces, which cannot "
                 f"be replayed: pass it a .copy(){where()}"
             )
+        copy = recorder.cast(source, inner).copy()  # in any order the result is the same
+        return recorder.laid_out(
+            reduce(recorder, ufunc, copy, axis, dtype, None, keepdims), expected
+        )
     binary = [([b, a, b], n, [t, s, t]) for ([a, b], n, [s, t]) in calls]
     recorder.loop(
         f"{ufunc.__name__}.reduce", function, [target, operand, target], calls=binary, shared=False

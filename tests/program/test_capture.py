@@ -70,6 +70,22 @@ def test_a_step_of_the_graph(make: Any) -> None:
     assert len(program.recordings) == 2
 
 
+def test_gradients_are_there_after_each_replay() -> None:
+    """Also where they were forgotten, or replaced, between two calls."""
+    (model, optimizer, step), (plain_model, _, plain_step) = pairs(lambda p: optim.SGD(p, 0.1))
+    program = fastnn.capture(step)
+    for i in range(5):
+        program(X[i : i + 9], Y[i : i + 9])
+        plain_step(X[i : i + 9], Y[i : i + 9])
+        for p, q in zip(model.parameters(), plain_model.parameters(), strict=True):
+            assert_same_bits(p.grad, q.grad)
+            if i == 2:
+                p.grad = np.ones_like(p.grad)
+        if i < 2:
+            optimizer.zero_grad()
+    assert len(program.recordings) == 1
+
+
 def test_two_updates_in_a_step_are_counted_twice() -> None:
     found = []
     for captured in (True, False):

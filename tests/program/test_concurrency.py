@@ -53,8 +53,8 @@ def test_one_program_in_several_threads() -> None:
     """It is locked: each call gets the results of its own arguments."""
     program = fastnn.capture(large)
     rng = np.random.default_rng(0)
-    w = rng.normal(size=(60, 80))
-    arguments = [rng.normal(size=(n, 60)) for n in (50, 50, 50, 200, 50, 200) * 8]
+    w = rng.normal(size=(60, 300))
+    arguments = [rng.normal(size=(n, 60)) for n in (500, 500, 500, 900, 500, 900) * 8]
     expected = [program(x, w) for x in arguments]
     with ThreadPoolExecutor(6) as pool:
         for found, wanted in zip(

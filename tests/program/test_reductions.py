@@ -58,6 +58,20 @@ def test_a_dtype_to_compute_in(function: Any, dtype: str, inner: str) -> None:
     assert_replays(lambda x: function(x, axis=1, dtype=inner), make)
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_sums_that_numpy_casts_piece_by_piece(axis: Any, transposed: bool) -> None:
+    """Longer than its buffer, of numbers whose sum depends on the order."""
+
+    def make(rng: np.random.Generator) -> list[np.ndarray]:
+        x = rng.normal(size=(3, 20_000)) * 10.0 ** rng.integers(-15, 15, (3, 20_000))
+        return [(x.T if transposed else x).astype(np.float32, order="K")]
+
+    assert_replays(lambda x: np.sum(x, axis=axis, dtype=np.float64), make)
+    assert_replays(lambda x: np.mean(x > 0, axis=axis), make)
+    assert_replays(lambda x: np.mean(x, axis=axis, dtype=np.float64), make)
+
+
 @pytest.mark.parametrize(
     "function",
     [np.cumsum, np.cumprod, np.add.accumulate, np.maximum.accumulate, np.multiply.accumulate,
