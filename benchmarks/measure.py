@@ -19,7 +19,7 @@ from fastnn.runtime import get_num_threads, set_num_threads
 from .cases import Arguments, Benchmark
 
 ROUND = 0.001  # seconds of one round: short enough to fall between two disturbances
-PAUSE = 0.25  # seconds: OpenMP's threads look for work for 0.2 s after a call, OpenBLAS's for 0.02 s
+PAUSE = 0.03  # seconds that OpenBLAS's threads go on looking for work, on our core
 STREAM = 16_000_000  # float64 elements: two arrays of them are beyond any cache
 
 

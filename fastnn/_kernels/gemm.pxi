@@ -221,7 +221,7 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
 cdef void finish_block(
     Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1, floating *scratch
 ) noexcept nogil:
-    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, while they are in the cache."""
+    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, still in the cache."""
     cdef Call part = p.finish[0]
     cdef Py_ssize_t i
     if p.c_column == 1 and j0 == 0 and j1 == p.c_row:

@@ -121,7 +121,9 @@ cdef inline void run_core(Item *item) noexcept nogil:
     item.loop(args, item.dims, item.steps, item.data)
 
 
-cdef inline void run_kernel(Item *item, char *memory, Py_ssize_t shared, int threads) noexcept nogil:
+cdef inline void run_kernel(
+    Item *item, char *memory, Py_ssize_t shared, int threads
+) noexcept nogil:
     cdef Phase phase
     cdef Call *c = &item.call
     c.status, c.memory = OK, memory
