@@ -84,7 +84,7 @@ def _flow(
         parents = [each for each in node.parents() if each[1].serial >= oldest]
         if parents:
             for (_, parent), part in zip(
-                parents, _parts(node, op, g, parents, create_graph), strict=True
+                parents, contributions(node, op, g, parents, create_graph), strict=True
             ):
                 if parent in pending:
                     pending[parent] = pending[parent] + part
@@ -98,7 +98,7 @@ def _flow(
             node.args = node.saved = None
 
 
-def _parts(
+def contributions(
     node: Node, op: Op, g: Any, parents: list[tuple[int, Node]], create_graph: bool
 ) -> Iterator[Any]:
     """The gradients by these parents, from the node's own."""

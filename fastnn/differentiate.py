@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnn.backward import gradients_of
 from fastnn.checks import whole
+from fastnn.forms import mapped
 from fastnn.node import Node
 from fastnn.ops.op import Op
 from fastnn.tensor import Tensor, enable_grad, no_grad, record
@@ -66,7 +67,7 @@ def value_and_grad(f: Function, argnum: Which = 0) -> Function:
 
     @wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        trace = _Trace(f, which, args, kwargs)
+        trace = Trace(f, which, args, kwargs)
         if trace.result.size != 1:
             raise ValueError(
                 f"f must return a single number, got an array of shape {trace.result.shape}: "
@@ -100,7 +101,7 @@ def jacobian(f: Function, argnum: Which = 0) -> Function:
 
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        trace = _Trace(f, which, args, kwargs)
+        trace = Trace(f, which, args, kwargs)
         shape = trace.result.shape
         rows: list[list[Any]] = []
         for row in range(trace.result.size):
@@ -120,7 +121,7 @@ def jacobian(f: Function, argnum: Which = 0) -> Function:
     return matrix
 
 
-class _Trace:
+class Trace:
     """One run of f, with variables in the place of the arrays to differentiate by.
 
     Attributes:
@@ -144,7 +145,7 @@ class _Trace:
                 if not -len(args) <= position < len(args):
                     raise IndexError(f"argnum is {position}, but f got {len(args)} arguments")
                 name = f"argument {position % len(args)}"
-                given[position] = self._replaced(args[position], name)
+                given[position] = mapped(self._variable_for, args[position], name)
                 self._forms.append(given[position])
             if not self.variables:
                 raise TypeError("the arguments named by argnum hold no array to differentiate by")
@@ -156,7 +157,12 @@ class _Trace:
                 "no gradient"
             )
         self._oldest = min(node.serial for node in self.variables)
-        self.is_nested = self._depends_on_outside()
+        self._nodes, self.is_nested = self._explored()
+
+    @property
+    def nodes(self) -> list[Node]:
+        """What leads from the variables to the result, each after its arguments."""
+        return sorted(self._nodes, key=lambda node: node.serial)
 
     def gradients(self, seed: Any) -> list[Any]:
         """The gradient by each variable, zeros where the result does not depend on it."""
@@ -173,16 +179,10 @@ class _Trace:
     def rebuilt(self, values: list[Any]) -> tuple[Any, ...]:
         """The arguments' forms, with values in the place of the variables."""
         waiting = iter(values)
-        return tuple(_mapped(form, lambda _: next(waiting)) for form in self._forms)
+        return tuple(mapped(lambda *_: next(waiting), form) for form in self._forms)
 
-    def _replaced(self, value: Any, name: str) -> Any:
-        """The argument with a variable in the place of every array in it."""
-        if isinstance(value, dict):
-            return {key: self._replaced(each, f"{name}[{key!r}]") for key, each in value.items()}
-        if isinstance(value, (list, tuple)):
-            return _like(
-                value, [self._replaced(each, f"{name}[{i}]") for i, each in enumerate(value)]
-            )
+    def _variable_for(self, value: Any, name: str) -> Tensor:
+        """What f gets in the place of an array."""
         if isinstance(value, Tensor) and value.requires_grad:
             variable = record(_variable, (value,))
         else:
@@ -190,19 +190,21 @@ class _Trace:
         self.variables.append(variable._node)
         return variable
 
-    def _depends_on_outside(self) -> bool:
-        """Whether the result was also made from older tensors that need a gradient."""
-        seen: set[Node] = set()
+    def _explored(self) -> tuple[set[Node], bool]:
+        """The nodes, and whether older ones that need a gradient led to them."""
+        found: set[Node] = set()
+        is_nested = False
         waiting = [self.result._node]
         while waiting:
             node = waiting.pop()
-            if node in seen or not node.requires_grad:
+            if node in found or not node.requires_grad:
                 continue
             if node.serial < self._oldest:
-                return True
-            seen.add(node)
+                is_nested = True
+                continue
+            found.add(node)
             waiting += [each for each in node.arguments() if type(each) is Node]
-        return False
+        return found, is_nested
 
 
 def _leaf(value: Any, name: str) -> Tensor:
@@ -225,16 +227,3 @@ def _own(g: Any, seed: Any) -> Any:
         return g
     g = np.asarray(g)
     return g.copy() if g is seed or g.base is not None or not g.flags.writeable else g
-
-
-def _like(value: Any, parts: list[Any]) -> Any:
-    """A list, tuple or named tuple of these parts."""
-    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-
-
-def _mapped(form: Any, function: Callable[[Any], Any]) -> Any:
-    if isinstance(form, dict):
-        return {key: _mapped(each, function) for key, each in form.items()}
-    if isinstance(form, (list, tuple)):
-        return _like(form, [_mapped(each, function) for each in form])
-    return function(form)
