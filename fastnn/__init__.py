@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastnn import data, functional, init, layers, losses, models, optim, schedules
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
+    from fastnn.gradcheck import GradientReport, check_gradients, numerical_gradient
     from fastnn.gradient_descent import GradientDescentResult, gradient_descent
     from fastnn.history import History
     from fastnn.layers import Flatten, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh
@@ -49,6 +50,7 @@ __all__ = [
     "EarlyStopping",
     "Flatten",
     "GradientDescentResult",
+    "GradientReport",
     "History",
     "Linear",
     "Module",
@@ -62,6 +64,7 @@ __all__ = [
     "Tensor",
     "Trainer",
     "binary_cross_entropy",
+    "check_gradients",
     "cross_entropy",
     "data",
     "enable_grad",
@@ -82,6 +85,7 @@ __all__ = [
     "models",
     "mse_loss",
     "no_grad",
+    "numerical_gradient",
     "op",
     "optim",
     "register_module",
@@ -105,6 +109,9 @@ _HOMES = {
     "grad": "fastnn.differentiate.grad",
     "jacobian": "fastnn.differentiate.jacobian",
     "value_and_grad": "fastnn.differentiate.value_and_grad",
+    "GradientReport": "fastnn.gradcheck.GradientReport",
+    "check_gradients": "fastnn.gradcheck.check_gradients",
+    "numerical_gradient": "fastnn.gradcheck.numerical_gradient",
     "GradientDescentResult": "fastnn.gradient_descent.GradientDescentResult",
     "gradient_descent": "fastnn.gradient_descent.gradient_descent",
     "History": "fastnn.history.History",
