@@ -1,8 +1,8 @@
-"""The command ``fastnn``: train, evaluate, predict, info.
+"""The command ``fastnn``: train, evaluate, predict, gradcheck, info.
 
-Exit status: 0 done; 1 a file is bad or missing, or training diverged; 2 bad usage; 130
-stopped by Ctrl-C; 141 whoever read the output went away. Every failure is one line on
-standard error.
+Exit status: 0 done; 1 a file is bad or missing, training diverged, or gradcheck found a wrong
+gradient; 2 bad usage; 130 stopped by Ctrl-C; 141 whoever read the output went away. Every
+failure is one line on standard error, but for gradcheck's report.
 """
 
 from __future__ import annotations

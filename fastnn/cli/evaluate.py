@@ -9,8 +9,6 @@ import numpy as np
 from fastnn import data, optim, runtime
 from fastnn.cli.report import accuracy_and_loss
 from fastnn.cli.saved import SavedModel
-from fastnn.cli.settings import Settings
-from fastnn.cli.usage import UsageError
 from fastnn.train import Trainer
 
 
@@ -19,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads is not None:
         runtime.set_num_threads(args.threads)
     saved = SavedModel.load(args.model)
-    spec = args.data or _trained_on(saved)
+    spec = args.data or saved.trained_on()
     whole = data.load(spec)
     x, y = {
         "test": (whole.x_test, whole.y_test),
@@ -29,9 +27,7 @@ def run(args: argparse.Namespace) -> int:
             np.concatenate([whole.y_train, whole.y_test]),
         ),
     }[args.part]
-    if saved.classes is not None:
-        names = np.array(whole.classes)
-        y = data.encode_labels(names[y], saved.classes, spec, "labels")
+    y = saved.labels(y, whole.classes, spec)
     trainer = Trainer(
         saved.model,
         saved.loss,
@@ -44,12 +40,3 @@ def run(args: argparse.Namespace) -> int:
         result = trainer.evaluate(rows, y)
     print(f"{spec}, {args.part} part: {accuracy_and_loss(result, len(x))}")
     return 0
-
-
-def _trained_on(saved: SavedModel) -> str:
-    settings = saved.path.with_name("run.json")
-    if settings.exists():
-        return Settings.from_json(settings).data
-    if saved.data == "digits":
-        return "digits"
-    raise UsageError(f"on which --data? {saved.path} has no run.json beside it that tells")

@@ -48,13 +48,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version of fastnn and leave")
     # Not required=True: argparse would then list them in an order of its own.
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_add_train, _add_evaluate, _add_predict, _add_info):
+    for add in (_add_train, _add_evaluate, _add_predict, _add_gradcheck, _add_info):
         add(commands)
     parser.set_defaults(run=lambda args: parser.error("which command? " + _NAMES))
     return parser
 
 
-_NAMES = "train, evaluate, predict or info"
+_NAMES = "train, evaluate, predict, gradcheck or info"
 _DATA = "digits, idx:FOLDER, cifar10:FOLDER or npz:FILE"
 
 
@@ -235,6 +235,65 @@ def _add_predict(commands: _Commands) -> None:
         type=_path,
         metavar="FILE",
         help="write to FILE, .csv, .txt or .npy, and print nothing",
+    )
+    _add_threads(parser)
+
+
+def _add_gradcheck(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "gradcheck",
+        "check a model's gradients against differences of its loss",
+        "examples:\n"
+        "  fastnn gradcheck runs/digits-1\n"
+        "  fastnn gradcheck --model mlp:256,128 --loss hinge\n\n"
+        "The exit status is 1 where a gradient is wrong. The report then names the op\n"
+        "whose backward is.",
+    )
+    parser.add_argument(
+        "saved",
+        type=_path,
+        nargs="?",
+        metavar="MODEL",
+        help="a run folder or a .safetensors file; without one, --model",
+    )
+    parser.add_argument(
+        "--model",
+        type=_model,
+        metavar="NEW",
+        help=f"a new model, as for train: linear or mlp:WIDTH,WIDTH,... (default: {MODEL})",
+    )
+    parser.add_argument(
+        "--data",
+        type=_data,
+        help=f"{_DATA} (default: what the run in MODEL's folder was trained on, or digits)",
+    )
+    parser.add_argument(
+        "--loss",
+        choices=["cross_entropy", "hinge"],
+        metavar="LOSS",
+        help="cross_entropy or hinge (default: that of the run, or cross_entropy)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=_count,
+        metavar="N",
+        default=8,
+        help="how many samples of the training part to take the loss of (default: 8)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=["float32", "float64"],
+        metavar="DTYPE",
+        default="float64",
+        help="float32 or float64 (default: float64, in which the check is sharpest)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="of the samples, of a new model and of random directions (default: 0)",
     )
     _add_threads(parser)
 

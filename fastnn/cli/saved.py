@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnn import _kernels as k
-from fastnn import serialize
+from fastnn import data, serialize
 from fastnn.cli.runfolder import RunFolder
+from fastnn.cli.settings import Settings
+from fastnn.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from fastnn.layers.module import Module
@@ -67,6 +69,27 @@ class SavedModel:
             )
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file}: its metadata makes no sense ({error})") from None
+
+    def trained_on(self) -> str:
+        """The data that the run in the model's folder was trained on.
+
+        Raises UsageError when nothing tells.
+        """
+        settings = self.path.with_name("run.json")
+        if settings.exists():
+            return Settings.from_json(settings).data
+        if self.data == "digits":
+            return "digits"
+        raise UsageError(f"on which --data? {self.path} has no run.json beside it that tells")
+
+    def labels(self, y: NDArray[Any], classes: Sequence[str], source: str) -> NDArray[Any]:
+        """Labels ``y``, indices into ``classes``, as indices into the model's own.
+
+        Raises ValueError, naming ``source``, for a class that the model does not know.
+        """
+        if self.classes is None:
+            return y
+        return data.encode_labels(np.array(classes)[y], self.classes, source, "labels")
 
     def rows(self, x: NDArray[Any], source: str) -> NDArray[Any]:
         """Raw samples ``x`` as the rows (N, D) that were trained on, unscaled.

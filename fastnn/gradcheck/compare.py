@@ -102,7 +102,8 @@ class ArgumentCheck:
             allclose = max(allclose, compared.allclose(self._rtol))
             if compared.allowed < inf:
                 atol = max(atol, compared.allowed)
-            if worst is None or compared.error > worst.error:
+            # Of equal errors, as of none at all, that of the largest number tells most.
+            if worst is None or _rank(compared) > _rank(worst):
                 index, worst = where, compared
         error = 0.0 if worst is None else worst.error
         ok = error <= self._rtol
@@ -128,6 +129,7 @@ class ArgumentCheck:
             backward=np.nan if worst is None else worst.backward,
             numerical=np.nan if worst is None else worst.numerical,
             atol=atol,
+            symmetric=self._is_symmetric,
             ok=ok,
         )
 
@@ -135,7 +137,7 @@ class ArgumentCheck:
         """Every coordinate, by its index."""
         for index in np.ndindex(self._value.shape):
             size = float(self._scales[index])
-            compared = self._compared(self._unit(index, size), size)
+            compared = self._clearest(self._unit(index, size), size, size)
             own = abs(float(self._value[index]))
             if compared.aside and 0 < own < size / 64:
                 # It may be so small for a reason, as the argument of a logarithm.
@@ -148,7 +150,7 @@ class ArgumentCheck:
         share, checked, tried = 1.0, 0, 0
         while checked < count and tried < 2 * count:
             direction = self._random_direction(share)
-            compared = self._compared(direction, _norm(direction))
+            compared = self._clearest(direction, _norm(direction), float(np.max(self._scales)))
             yield direction, compared
             tried += 1
             if compared.aside:
@@ -196,6 +198,26 @@ class ArgumentCheck:
         along: list[Array | None] = [None] * len(self._forward.values)
         along[self._which] = direction
         return along
+
+    def _clearest(self, direction: Array, unit: float, size: float) -> Comparison:
+        """The slopes along a direction of this size, or of one up to 1 if that tells more.
+
+        Beside a number that is much larger a small argument changes nothing.
+        """
+        best = self._compared(direction, unit)
+        while size < 1 and not best.aside and not self._is_clear(best):
+            factor = min(64.0, 1 / size)
+            direction, unit, size = factor * direction, factor * unit, factor * size
+            compared = self._compared(direction, unit)
+            if not compared.aside and compared.allowed < best.allowed:
+                best = compared
+        return best
+
+    def _is_clear(self, compared: Comparison) -> bool:
+        """Whether the numbers agree, or the differences are good enough to tell."""
+        largest = max(abs(compared.backward), abs(compared.numerical))
+        error = abs(compared.backward - compared.numerical)
+        return not min(error, compared.allowed) > self._rtol * largest
 
     def _compared(self, direction: Array, unit: float) -> Comparison:
         """The slopes along this direction, for a way of length ``unit``."""
@@ -247,6 +269,10 @@ class ArgumentCheck:
         """``|a - n| / max(|a|, |n|)``; what is allowed is at most rtol of that size."""
         size = max(abs(backward), abs(numerical), allowed / self._rtol)
         return _ratio(backward, numerical, size)
+
+
+def _rank(compared: Comparison) -> tuple[float, float]:
+    return compared.error, abs(compared.backward)
 
 
 def _ratio(backward: float, numerical: float, size: float) -> float:
