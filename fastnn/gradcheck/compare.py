@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastnn.gradcheck.directions import reads_one_triangle, scales, symmetrized
 from fastnn.gradcheck.forward import Forward
 from fastnn.gradcheck.report import ArgumentReport
-from fastnn.gradcheck.slopes import Change, Slope, doubted, largest, quick, thorough
+from fastnn.gradcheck.slopes import Change, Slope, doubted, largest, length, quick, thorough
 from fastnn.gradcheck.tolerance import ROUNDINGS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -105,15 +105,13 @@ class ArgumentCheck:
             # Of equal errors, as of none at all, that of the largest number tells most.
             if worst is None or _rank(compared) > _rank(worst):
                 index, worst = where, compared
-        error = 0.0 if worst is None else worst.error
-        ok = error <= self._rtol
+        ok = worst is None or worst.error <= self._rtol
         if not every:
             self.worst = None if worst is None else self._only(index)
             narrowed = None if ok else self._narrowed(index)
             # An error of many coordinates together is best shown along its direction.
-            index, worst = (
-                narrowed if narrowed and narrowed[1].error > self._rtol else (None, worst)
-            )
+            is_one = narrowed is not None and narrowed[1].error > self._rtol
+            index, worst = narrowed if narrowed is not None and is_one else (None, worst)
         if index is not None:
             self.worst = self._only(self._unit(index, float(self._scales[index])))
         return ArgumentReport(
@@ -123,7 +121,7 @@ class ArgumentCheck:
             kind="coordinates" if every else "directions",
             checked=checked,
             set_aside=aside,
-            max_relative_error=error,
+            max_relative_error=0.0 if worst is None else worst.error,
             max_allclose=allclose,
             index=index,
             backward=np.nan if worst is None else worst.backward,
@@ -150,7 +148,7 @@ class ArgumentCheck:
         share, checked, tried = 1.0, 0, 0
         while checked < count and tried < 2 * count:
             direction = self._random_direction(share)
-            compared = self._clearest(direction, _norm(direction), float(np.max(self._scales)))
+            compared = self._clearest(direction, length(direction), float(np.max(self._scales)))
             yield direction, compared
             tried += 1
             if compared.aside:
@@ -252,7 +250,7 @@ class ArgumentCheck:
         self, backward: float, slope: Slope, direction: Array, unit: float
     ) -> Comparison:
         numerical = float(slope.value)
-        rounding = self._rounding * _norm(direction)
+        rounding = self._rounding * length(direction)
         allowed = max(float(slope.doubt), rounding, self._atol * unit)
         return Comparison(
             backward / unit,
@@ -266,8 +264,10 @@ class ArgumentCheck:
         return compared.aside or compared.error <= self._rtol
 
     def _error(self, backward: float, numerical: float, allowed: float) -> float:
-        """``|a - n| / max(|a|, |n|)``; what is allowed is at most rtol of that size."""
-        size = max(abs(backward), abs(numerical), allowed / self._rtol)
+        """``|a - n| / max(|a|, |n|)``, or at most rtol for what is allowed."""
+        size = max(abs(backward), abs(numerical))
+        if abs(backward - numerical) <= allowed:
+            size = max(size, allowed / self._rtol)
         return _ratio(backward, numerical, size)
 
 
@@ -280,7 +280,3 @@ def _ratio(backward: float, numerical: float, size: float) -> float:
     if not error < inf:  # not a number, too
         return inf
     return error / size if error else 0.0
-
-
-def _norm(direction: Array) -> float:
-    return float(np.sqrt(np.sum(direction * direction)))

@@ -23,6 +23,7 @@ from fastnn.gradcheck.slopes import (
     doubted,
     ladder,
     largest,
+    length,
     noise,
     quick,
     thorough,
@@ -192,8 +193,8 @@ class OpUse:
         by_outputs = seed * np.where(asked, slope.value, 0)
         by_inputs = self._backward(seed, parent) * direction
         backward, numerical = float(np.sum(by_inputs)), float(np.sum(by_outputs))
-        size = max(_norm(by_outputs), _norm(by_inputs))
-        doubt = _norm(seed * np.where(asked, slope.doubt + self._rounding, 0))
+        size = max(length(by_outputs), length(by_inputs))
+        doubt = length(seed * np.where(asked, slope.doubt + self._rounding, 0))
         error = abs(backward - numerical)
         agree = error <= max(self._rtol * size, doubt)
         is_clear = not min(error, doubt) > self._rtol * size
@@ -279,7 +280,3 @@ def _wide(value: Any) -> Any:
 
 def _holds_floats(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
-
-
-def _norm(values: Array) -> float:
-    return float(np.sqrt(np.sum(values * values)))

@@ -75,7 +75,7 @@ class WrongOp:
 
     def __str__(self) -> str:
         use = f", which makes {self.makes}," if self.makes else ""
-        times = f" in {self.wrong_uses} of its {self.uses} uses" if self.uses > 1 else ""
+        times = f", in {self.wrong_uses} of {self.uses} uses checked" if self.uses > 1 else ""
         numbers = f" ({self.backward:.6g}, not {self.numerical:.6g}, along a random direction)"
         if self.numerical != self.numerical:
             numbers = ""

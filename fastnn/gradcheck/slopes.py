@@ -76,6 +76,12 @@ def largest(values: Array) -> float:
     return float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
 
 
+def length(values: Array) -> float:
+    """The root of the sum of squares, of numbers of any size."""
+    most = largest(values)
+    return most * float(np.linalg.norm(values / most)) if most > 0 else float(np.sum(values))
+
+
 def _scatter(change: Change, step: float) -> tuple[Array, Array]:
     """The noise that points nearer than a step show, and where they show the same value.
 
@@ -91,8 +97,8 @@ def _scatter(change: Change, step: float) -> tuple[Array, Array]:
         for order in range(1, 7):
             table = np.diff(table, axis=0)
             if order > 2:
-                scale = factorial(order) ** 2 / factorial(2 * order)
-                orders.append(np.sqrt(scale * np.mean(table * table, axis=0)))
+                scale = factorial(order) ** 2 / factorial(2 * order) / len(table)
+                orders.append(np.sqrt(scale) * np.hypot.reduce(table, axis=0))
         levels.append(np.median(orders, axis=0))
     return np.fmax.reduce(levels), np.all(stuck, axis=0)
 
@@ -158,7 +164,7 @@ def _stays(values: Array, errors: Array, growth: float) -> Array:
     """
     size = np.abs(values)
     clear = size > 8 * errors
-    pairs = clear[1:] & clear[:-1] & (values[1:] * values[:-1] > 0)
+    pairs = clear[1:] & clear[:-1] & (np.sign(values[1:]) == np.sign(values[:-1]))
     pairs &= size[1:] >= growth * size[:-1]
     both: Array = pairs[1:] & pairs[:-1]
     return both
