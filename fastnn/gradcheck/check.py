@@ -151,7 +151,7 @@ def _report(
         if error is not None:
             raise error
         for check, argument in zip(checks, arguments, strict=True):
-            if not argument.ok and check.worst is not None:
+            if not argument.ok:
                 lost += _traced(forward, projection, check, argument.name, ops[0])
     return GradientReport(
         ok=all_right and not _wrong(ops),
@@ -215,9 +215,7 @@ def _traced(
     forward: Forward, projection: Array, check: ArgumentCheck, name: str, ops: OpChecks
 ) -> list[LostValue]:
     """Follow an error that no op shows by itself: to a lost value, or to an op after all."""
-    if check.worst is None:
-        return []
-    entry = entry_of_error(forward, projection, check.worst)
+    entry = None if check.worst is None else entry_of_error(forward, projection, check.worst)
     if entry is None or entry.node.op is None:
         return []
     if not entry.constants:

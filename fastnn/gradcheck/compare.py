@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastnn.gradcheck.directions import reads_one_triangle, scales, symmetrized
 from fastnn.gradcheck.forward import Forward
 from fastnn.gradcheck.report import ArgumentReport
-from fastnn.gradcheck.slopes import Change, Slope, doubted, largest, quick, thorough
+from fastnn.gradcheck.slopes import Change, Slope, doubted, largest, length, quick, thorough
 from fastnn.gradcheck.tolerance import ROUNDINGS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -102,17 +102,16 @@ class ArgumentCheck:
             allclose = max(allclose, compared.allclose(self._rtol))
             if compared.allowed < inf:
                 atol = max(atol, compared.allowed)
-            if worst is None or compared.error > worst.error:
+            # Of equal errors, as of none at all, that of the largest number tells most.
+            if worst is None or _rank(compared) > _rank(worst):
                 index, worst = where, compared
-        error = 0.0 if worst is None else worst.error
-        ok = error <= self._rtol
+        ok = worst is None or worst.error <= self._rtol
         if not every:
             self.worst = None if worst is None else self._only(index)
             narrowed = None if ok else self._narrowed(index)
             # An error of many coordinates together is best shown along its direction.
-            index, worst = (
-                narrowed if narrowed and narrowed[1].error > self._rtol else (None, worst)
-            )
+            is_one = narrowed is not None and narrowed[1].error > self._rtol
+            index, worst = narrowed if narrowed is not None and is_one else (None, worst)
         if index is not None:
             self.worst = self._only(self._unit(index, float(self._scales[index])))
         return ArgumentReport(
@@ -122,12 +121,13 @@ class ArgumentCheck:
             kind="coordinates" if every else "directions",
             checked=checked,
             set_aside=aside,
-            max_relative_error=error,
+            max_relative_error=0.0 if worst is None else worst.error,
             max_allclose=allclose,
             index=index,
             backward=np.nan if worst is None else worst.backward,
             numerical=np.nan if worst is None else worst.numerical,
             atol=atol,
+            symmetric=self._is_symmetric,
             ok=ok,
         )
 
@@ -135,7 +135,7 @@ class ArgumentCheck:
         """Every coordinate, by its index."""
         for index in np.ndindex(self._value.shape):
             size = float(self._scales[index])
-            compared = self._compared(self._unit(index, size), size)
+            compared = self._clearest(self._unit(index, size), size, size)
             own = abs(float(self._value[index]))
             if compared.aside and 0 < own < size / 64:
                 # It may be so small for a reason, as the argument of a logarithm.
@@ -148,7 +148,7 @@ class ArgumentCheck:
         share, checked, tried = 1.0, 0, 0
         while checked < count and tried < 2 * count:
             direction = self._random_direction(share)
-            compared = self._compared(direction, _norm(direction))
+            compared = self._clearest(direction, length(direction), float(np.max(self._scales)))
             yield direction, compared
             tried += 1
             if compared.aside:
@@ -197,6 +197,26 @@ class ArgumentCheck:
         along[self._which] = direction
         return along
 
+    def _clearest(self, direction: Array, unit: float, size: float) -> Comparison:
+        """The slopes along a direction of this size, or of one up to 1 if that tells more.
+
+        Beside a number that is much larger a small argument changes nothing.
+        """
+        best = self._compared(direction, unit)
+        while size < 1 and not best.aside and not self._is_clear(best):
+            factor = min(64.0, 1 / size)
+            direction, unit, size = factor * direction, factor * unit, factor * size
+            compared = self._compared(direction, unit)
+            if not compared.aside and compared.allowed < best.allowed:
+                best = compared
+        return best
+
+    def _is_clear(self, compared: Comparison) -> bool:
+        """Whether the numbers agree, or the differences are good enough to tell."""
+        largest = max(abs(compared.backward), abs(compared.numerical))
+        error = abs(compared.backward - compared.numerical)
+        return not min(error, compared.allowed) > self._rtol * largest
+
     def _compared(self, direction: Array, unit: float) -> Comparison:
         """The slopes along this direction, for a way of length ``unit``."""
         moves = direction != 0
@@ -230,7 +250,7 @@ class ArgumentCheck:
         self, backward: float, slope: Slope, direction: Array, unit: float
     ) -> Comparison:
         numerical = float(slope.value)
-        rounding = self._rounding * _norm(direction)
+        rounding = self._rounding * length(direction)
         allowed = max(float(slope.doubt), rounding, self._atol * unit)
         return Comparison(
             backward / unit,
@@ -244,9 +264,15 @@ class ArgumentCheck:
         return compared.aside or compared.error <= self._rtol
 
     def _error(self, backward: float, numerical: float, allowed: float) -> float:
-        """``|a - n| / max(|a|, |n|)``; what is allowed is at most rtol of that size."""
-        size = max(abs(backward), abs(numerical), allowed / self._rtol)
+        """``|a - n| / max(|a|, |n|)``, or at most rtol for what is allowed."""
+        size = max(abs(backward), abs(numerical))
+        if abs(backward - numerical) <= allowed:
+            size = max(size, allowed / self._rtol)
         return _ratio(backward, numerical, size)
+
+
+def _rank(compared: Comparison) -> tuple[float, float]:
+    return compared.error, abs(compared.backward)
 
 
 def _ratio(backward: float, numerical: float, size: float) -> float:
@@ -254,7 +280,3 @@ def _ratio(backward: float, numerical: float, size: float) -> float:
     if not error < inf:  # not a number, too
         return inf
     return error / size if error else 0.0
-
-
-def _norm(direction: Array) -> float:
-    return float(np.sqrt(np.sum(direction * direction)))

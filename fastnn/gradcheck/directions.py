@@ -27,7 +27,8 @@ def scales(array: Array) -> Array:
     size = np.abs(array).astype(np.float64)
     largest = np.max(size, initial=0.0)
     typical = largest * np.sqrt(np.mean((size / largest) ** 2)) if largest > 0 else 1.0
-    size = np.maximum(size, typical)
+    # Not so small that a step of it would vanish.
+    size = np.maximum(size, max(typical, float(np.sqrt(np.finfo(array.dtype).tiny))))
     powers: Array = np.exp2(np.floor(np.log2(size)))
     return powers
 

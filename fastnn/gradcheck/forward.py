@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastnn.differentiate import Trace
 from fastnn.gradcheck.directions import SHAKES, nearby, scales
-from fastnn.gradcheck.slopes import Change, ladder, largest, noise, thorough
+from fastnn.gradcheck.slopes import Change, ladder, largest, length, noise, thorough
 from fastnn.gradcheck.subject import Subject
 from fastnn.modes import enable_grad
 from fastnn.node import Node
@@ -79,7 +79,7 @@ class Forward:
 
     def level_along(self, change: Change) -> Array:
         """The noise of the projected result along one direction."""
-        size = np.sqrt(np.sum((self._seed * self._middle) ** 2))
+        size = length(self._seed * self._middle)
         return noise(change, self.steps, size, self._largest, self.eps)
 
     def meets_kink(self, direction: Direction) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,38 +51,67 @@ def numerical_gradient(
     """
     if h is not None:
         h = number("h", h, "(0, inf)")
-    places = Places(lambda _: True, x, "x")
-    arrays = [_floats(value, name) for value, name in zip(places.values, places.names, strict=True)]
-
-    def f_with(which: int, moved: Array) -> float:
-        given = [moved if i == which else array.copy() for i, array in enumerate(arrays)]
-        as_given = zip(given, places.values, strict=True)
-        return _single(f(places.filled([_as(value, like) for value, like in as_given])))
-
+    function = _Function(f, x)
     gradients = []
-    for which, array in enumerate(arrays):
+    for which, array in enumerate(function.arrays):
         steps = np.full(array.shape, h) if h is not None else _steps(array, one_sided)
+        # Beyond it a step is not made longer.
+        longest = 0.0 if h is not None else _steps(np.ones((), array.dtype), one_sided)
         gradient = np.empty_like(array)
-        middle = f_with(which, array.copy()) if one_sided and array.size else 0.0
         for at in np.ndindex(array.shape):
-            ahead, behind = array.copy(), array.copy()
-            ahead[at] += steps[at]
-            if one_sided:
-                rise = f_with(which, ahead) - middle
-            else:
-                behind[at] -= steps[at]
-                rise = f_with(which, ahead) - f_with(which, behind)
-            # What was really moved by: x + h is rounded.
-            run = float(ahead[at]) - float(behind[at])
-            if run == 0:
-                raise ValueError(
-                    f"h: {h:g} is so small that adding it to {array[at]}, of {array.dtype}, "
-                    "changes nothing"
-                )
-            gradient[at] = rise / run
-        like = places.values[which]
-        gradients.append(gradient if isinstance(like, (np.ndarray, Tensor)) else gradient[()])
-    return places.filled(gradients)
+            step = float(steps[at])
+            slope, is_clear = function.slope(which, at, step, one_sided)
+            while not is_clear and step < longest:
+                # So little of a change is mostly rounding, as where x is tiny beside 1.
+                step = min(16 * step, float(longest))
+                slope, is_clear = function.slope(which, at, step, one_sided)
+            gradient[at] = slope
+        gradients.append(gradient)
+    return function.places.filled(
+        [
+            gradient if isinstance(like, (np.ndarray, Tensor)) else gradient[()]
+            for gradient, like in zip(gradients, function.places.values, strict=True)
+        ]
+    )
+
+
+class _Function:
+    """A function of the arrays in a form, one of which moves."""
+
+    def __init__(self, f: Callable[[Any], Any], form: Any) -> None:
+        self._f = f
+        self.places = Places(lambda _: True, form, "x")
+        pairs = zip(self.places.values, self.places.names, strict=True)
+        self.arrays = [_floats(value, name) for value, name in pairs]
+
+    def slope(
+        self, which: int, at: tuple[int, ...], step: float, one_sided: bool
+    ) -> tuple[float, bool]:
+        """The slope along a coordinate, and whether it comes from more than rounding."""
+        ahead, behind = self.arrays[which].copy(), self.arrays[which].copy()
+        ahead[at] += step
+        if not one_sided:
+            behind[at] -= step
+        # What was really moved by: x + h is rounded.
+        run = float(ahead[at]) - float(behind[at])
+        if run == 0:
+            raise ValueError(
+                f"h: {step:g} is so small that adding it to {ahead[at]}, of {ahead.dtype}, "
+                "changes nothing"
+            )
+        eps = float(np.finfo(ahead.dtype).eps)
+        end = self._at(which, ahead)
+        rise = end - (self._middle if one_sided else self._at(which, behind))
+        return rise / run, abs(rise) > 1e5 * eps * abs(end)
+
+    @cached_property
+    def _middle(self) -> float:
+        return self._at(0, self.arrays[0].copy())
+
+    def _at(self, which: int, moved: Array) -> float:
+        given = [moved if i == which else array.copy() for i, array in enumerate(self.arrays)]
+        pairs = zip(given, self.places.values, strict=True)
+        return _single(self._f(self.places.filled([_as(value, like) for value, like in pairs])))
 
 
 def _steps(array: Array, one_sided: bool) -> Array:

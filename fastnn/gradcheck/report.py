@@ -28,6 +28,8 @@ class ArgumentReport:
             whole direction, or nothing was compared.
         backward, numerical: a and n there.
         atol: the largest absolute tolerance that was needed.
+        symmetric: whether f reads one triangle of a symmetric matrix, as cholesky does; then
+            both triangles are moved together.
         ok: whether all that was compared agrees.
     """
 
@@ -43,6 +45,7 @@ class ArgumentReport:
     backward: float
     numerical: float
     atol: float
+    symmetric: bool
     ok: bool
 
 
@@ -72,7 +75,7 @@ class WrongOp:
 
     def __str__(self) -> str:
         use = f", which makes {self.makes}," if self.makes else ""
-        times = f" in {self.wrong_uses} of its {self.uses} uses" if self.uses > 1 else ""
+        times = f", in {self.wrong_uses} of {self.uses} uses checked" if self.uses > 1 else ""
         numbers = f" ({self.backward:.6g}, not {self.numerical:.6g}, along a random direction)"
         if self.numerical != self.numerical:
             numbers = ""
@@ -150,10 +153,12 @@ class GradientReport:
 
     def _findings(self) -> Iterator[str]:
         what = "gradient" if self.order == 1 else "gradient of the gradient"
-        yield (
-            f"{what} {'ok' if self.ok else 'WRONG'}: largest relative error "
-            f"{self.max_relative_error:.1e}, allowed is {self.rtol:.1g}"
-        )
+        found = f"largest relative error {self.max_relative_error:.1e}, allowed is {self.rtol:.1g}"
+        if not self.arguments:
+            found = "it cannot be computed"
+        elif not any(each.checked for each in self.arguments):
+            found = "nothing to compare it with"
+        yield f"{what} {'ok' if self.ok else 'WRONG'}: {found}"
         for op in self.wrong_ops:
             yield from _note("wrong op", str(op))
         for value in self.lost_values:
@@ -167,7 +172,7 @@ class GradientReport:
             )
         elif self.wrong_ops and not bad and self.arguments:
             yield from _note(
-                "", "The gradients by the arguments do not show it here, but will elsewhere."
+                "", "The gradients by the arguments are right at this point, and wrong at others."
             )
 
     def _table(self) -> Iterator[str]:
@@ -179,30 +184,38 @@ class GradientReport:
             yield from _aligned(rows, left={0, 1, 5})
 
     def _notes(self) -> Iterator[str]:
-        if self.arguments:
+        if any(each.checked for each in self.arguments):
             closest = max(each.max_allclose for each in self.arguments)
             yield from _note(
                 "error",
-                "|a - n| / max(|a|, |n|), of a by the backward and n by differences; as numpy's "
-                f"allclose says it, |a - n| is at most {closest:.2g} (atol + rtol |n|), with rtol "
-                f"{self.rtol:.1g} and atol {self.atol:.1g}, which differences cannot tell from 0",
+                "|a - n| / max(|a|, |n|), a from the backward and n from differences; as allclose "
+                f"has it, |a - n| is at most {closest:.2g} times (atol + rtol |n|), with rtol "
+                f"{self.rtol:.1g} and atol {self.atol:.1g}, what differences cannot tell from 0",
             )
         if any(each.kind == "directions" for each in self.arguments):
             yield from _note(
                 "directions",
                 f"random ones of all coordinates, seed {self.seed}; slopes are per unit length",
             )
+        symmetric = [each.name for each in self.arguments if each.symmetric]
+        if symmetric:
+            yield from _note(
+                "symmetric",
+                f"f reads one triangle of {', '.join(symmetric)}: [i, j] and [j, i] move together",
+            )
         if any(each.set_aside for each in self.arguments):
             yield from _note(
-                "set aside",
-                "at a kink (of ReLU, max, abs ...), a jump, or the edge of where f is defined "
-                "there is no derivative to compare with",
+                "aside",
+                "at a kink (of ReLU, max, abs ...), at a jump, and at the edge of where f is "
+                "defined there is no derivative to compare with",
             )
         unchecked = [each.name for each in self.arguments if not each.checked and each.set_aside]
         if unchecked:
             yield from _note("unchecked", f"all of {', '.join(unchecked)}")
         if not self.wrong_ops:
-            yield from _note("ops", f"{self._which_ops()} alone: each backward is the derivative")
+            yield from _note(
+                "ops", f"{self._which_ops()}, each alone: its backward is the derivative"
+            )
         narrow = sorted({each.dtype for each in self.arguments} - {self.dtype})
         if narrow:
             yield from _note(
@@ -213,7 +226,7 @@ class GradientReport:
     def _which_ops(self) -> str:
         if self.ops_checked == self.ops:
             return f"{self.ops} checked"
-        return f"{self.ops_checked} of {self.ops} checked"
+        return f"{self.ops_checked} of {self.ops} checked, of each kind some"
 
 
 def _row(each: ArgumentReport) -> tuple[str, ...]:

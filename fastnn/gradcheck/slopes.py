@@ -26,6 +26,8 @@ Array: TypeAlias = npt.NDArray[Any]
 Change: TypeAlias = Callable[[float], Any]
 
 _SHRINK = 8
+# Points that lie like the rounded values show no rounding: some others will.
+_SHARES = (0.618, 0.854, 1.236)
 # A slope or bend may be off by so many standard deviations of the noise over h.
 _DEVIATIONS = 24
 
@@ -59,10 +61,10 @@ def noise(change: Change, steps: Array, size: Any, most: float, eps: float) -> A
         size: of each value: it is rounded to eps of that, whatever led to it.
         most: the largest number on the way: what never changes is rounded to eps of that.
     """
-    level, stuck = _scatter(change, float(steps[-1]) / _SHRINK)
+    level, stuck = _scatter(change, float(steps[-1]))
     if np.any(stuck):
         # Perhaps a coarser rounding than eps has told of, which larger steps can see.
-        coarse, still = _scatter(change, float(steps[2]) / _SHRINK)
+        coarse, still = _scatter(change, float(steps[2]))
         level = np.where(stuck, np.where(still, eps * most, coarse), level)
     rounded: Array = np.fmax(level, eps / 2 * np.abs(size))
     return rounded
@@ -74,22 +76,31 @@ def largest(values: Array) -> float:
     return float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
 
 
-def _scatter(change: Change, apart: float) -> tuple[Array, Array]:
-    """The noise seen by values at points so far apart, and where most of them are equal.
+def length(values: Array) -> float:
+    """The root of the sum of squares, of numbers of any size."""
+    most = largest(values)
+    return most * float(np.linalg.norm(values / most)) if most > 0 else float(np.sum(values))
+
+
+def _scatter(change: Change, step: float) -> tuple[Array, Array]:
+    """The noise that points nearer than a step show, and where they show the same value.
 
     Differences of high order leave nothing of a smooth function but its rounding errors
     (Moré, Wild, "Estimating computational noise", 2011).
     """
-    # From 1 on: a kink at the very point is no noise.
-    table = np.stack([np.asarray(change(apart * k)) for k in range(1, 10)])
-    stuck = np.count_nonzero(np.diff(table, axis=0), axis=0) < 5
-    levels = []
-    for order in range(1, 7):
-        table = np.diff(table, axis=0)
-        if order > 2:
-            scale = factorial(order) ** 2 / factorial(2 * order)
-            levels.append(np.sqrt(scale * np.mean(table * table, axis=0)))
-    return np.median(levels, axis=0), np.asarray(stuck)
+    levels, stuck = [], []
+    for share in _SHARES:
+        # From 1 on: a kink at the very point is no noise.
+        table = np.stack([np.asarray(change(share * step / _SHRINK * k)) for k in range(1, 10)])
+        stuck.append(np.count_nonzero(np.diff(table, axis=0), axis=0) < 5)
+        orders = []
+        for order in range(1, 7):
+            table = np.diff(table, axis=0)
+            if order > 2:
+                scale = factorial(order) ** 2 / factorial(2 * order) / len(table)
+                orders.append(np.sqrt(scale) * np.hypot.reduce(table, axis=0))
+        levels.append(np.median(orders, axis=0))
+    return np.fmax.reduce(levels), np.all(stuck, axis=0)
 
 
 def quick(change: Change, steps: Array, level: Array, eps: float) -> Slope:
@@ -117,7 +128,7 @@ def thorough(change: Change, steps: Array, level: Array, eps: float) -> Slope:
     best = np.argmin(doubts, axis=0)[None]
     value = np.take_along_axis(slopes[1:], best, axis=0)[0]
     doubt = np.take_along_axis(doubts, best, axis=0)[0]
-    return Slope(value, doubt, np.isinf(doubt) | ((left > 0) & (doubt >= left / 4)))
+    return Slope(value, doubt, np.isinf(doubt) | ((left > 0) & (doubt >= left / 100)))
 
 
 def doubted(slope: Slope, nearby: Sequence[Slope]) -> Slope:
@@ -153,7 +164,7 @@ def _stays(values: Array, errors: Array, growth: float) -> Array:
     """
     size = np.abs(values)
     clear = size > 8 * errors
-    pairs = clear[1:] & clear[:-1] & (values[1:] * values[:-1] > 0)
+    pairs = clear[1:] & clear[:-1] & (np.sign(values[1:]) == np.sign(values[:-1]))
     pairs &= size[1:] >= growth * size[:-1]
     both: Array = pairs[1:] & pairs[:-1]
     return both

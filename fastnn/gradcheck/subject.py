@@ -52,7 +52,8 @@ class Subject:
             gradients = grad(projected, tuple(range(len(tensors))))(*tensors)
             parts = zip(gradients, directions, strict=True)
             total = sum(np.sum(g * direction.astype(g.dtype)) for g, direction in parts)
-            if any(each.requires_grad for each in tensors) and not isinstance(total, Tensor):
+            leads_back = isinstance(total, Tensor) and total.requires_grad
+            if any(each.requires_grad for each in tensors) and not leads_back:
                 raise ValueError(
                     "order=2 wants an f whose gradient depends on its arguments: that of a "
                     "linear function does not"
