@@ -27,7 +27,7 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("", "train, evaluate, predict, lecture or info"),
+        ("", "train, evaluate, predict, gradcheck, lecture or info"),
         ("fly", "fly"),
         ("train --fly", "--fly"),
         ("train extra", "extra"),
