@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.backward import propagate
-from fastnn.modes import enable_grad, mode, no_grad
+from fastnn.modes import mode
 from fastnn.node import Node
 from fastnn.operators import Operators
 from fastnn.ops.op import FUNCTIONS, Op, answer_of, name_of
@@ -264,9 +264,12 @@ class Tensor(Operators):
                 "requires_grad=True led to it, or it was made under no_grad()"
             )
         retain = create_graph if retain_graph is None else retain_graph
-        with enable_grad() if create_graph else no_grad():
+        was_recording, mode.recording = mode.recording, create_graph
+        try:
             seed = self._seed(grad, create_graph)
             propagate(self._node, seed, retain, create_graph)
+        finally:
+            mode.recording = was_recording
 
     def _seed(self, grad: Any, create_graph: bool) -> Any:
         data = self._node.data

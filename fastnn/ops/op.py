@@ -167,9 +167,11 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         for argument in args:
-            answer = answer_of(type(argument))
-            if answer is not None:
-                return answer(argument, self, args)
+            kind = type(argument)
+            if kind is not np.ndarray:
+                answer = answer_of(kind)
+                if answer is not None:
+                    return answer(argument, self, args)
         return self.forward(*args)
 
     def __repr__(self) -> str:
