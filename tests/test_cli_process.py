@@ -111,7 +111,7 @@ def test_ctrl_c_when_all_is_done_is_not_heard(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("line", ["train", "evaluate m", "predict m x.npy", "info"])
+@pytest.mark.parametrize("line", ["train", "evaluate m", "predict m x.npy", "gradcheck", "info"])
 def test_kernels_that_cannot_be_had_are_one_line(line: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, *line.split()],

@@ -13,7 +13,7 @@ from fastnn.gradcheck.directions import reads_one_triangle, scales, symmetrized
 from fastnn.gradcheck.forward import Forward
 from fastnn.gradcheck.report import ArgumentReport
 from fastnn.gradcheck.slopes import Change, Slope, doubted, largest, length, quick, thorough
-from fastnn.gradcheck.tolerance import ROUNDINGS
+from fastnn.gradcheck.tolerance import ROUNDINGS, is_evidence
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -38,7 +38,8 @@ class Comparison(NamedTuple):
     """The slope along one direction, by the backward and by differences.
 
     ``allowed`` is how far apart they may be whatever their size; ``error`` is the relative
-    error; ``aside`` tells that there is no slope to compare with.
+    error; ``aside`` tells that there is no slope to compare with; and ``direction`` is how
+    far the argument was moved.
     """
 
     backward: float
@@ -46,6 +47,7 @@ class Comparison(NamedTuple):
     allowed: float
     error: float
     aside: bool
+    direction: Array
 
     def allclose(self, rtol: float) -> float:
         """``|a - n| / (allowed + rtol |n|)``, which numpy's allclose wants to be at most 1."""
@@ -107,13 +109,11 @@ class ArgumentCheck:
                 index, worst = where, compared
         ok = worst is None or worst.error <= self._rtol
         if not every:
-            self.worst = None if worst is None else self._only(index)
-            narrowed = None if ok else self._narrowed(index)
+            narrowed = None if worst is None or ok else self._narrowed(worst.direction)
             # An error of many coordinates together is best shown along its direction.
             is_one = narrowed is not None and narrowed[1].error > self._rtol
             index, worst = narrowed if narrowed is not None and is_one else (None, worst)
-        if index is not None:
-            self.worst = self._only(self._unit(index, float(self._scales[index])))
+        self.worst = None if worst is None else self._only(worst.direction)
         return ArgumentReport(
             name=name,
             shape=self._value.shape,
@@ -198,9 +198,10 @@ class ArgumentCheck:
         return along
 
     def _clearest(self, direction: Array, unit: float, size: float) -> Comparison:
-        """The slopes along a direction of this size, or of one up to 1 if that tells more.
+        """The slopes along a direction of this size, or of one nearer to 1 if that tells more.
 
-        Beside a number that is much larger a small argument changes nothing.
+        Beside a number that is much larger a small argument changes nothing, and a sine
+        has gone round before a large one has made the smallest step.
         """
         best = self._compared(direction, unit)
         while size < 1 and not best.aside and not self._is_clear(best):
@@ -209,13 +210,18 @@ class ArgumentCheck:
             compared = self._compared(direction, unit)
             if not compared.aside and compared.allowed < best.allowed:
                 best = compared
+        while size > 1 and (best.aside or not self._is_fine(best)):
+            factor = max(1 / 64, 1 / size)
+            direction, unit, size = factor * direction, factor * unit, factor * size
+            compared = self._compared(direction, unit)
+            if not compared.aside and self._is_fine(compared) and self._is_clear(compared):
+                best = compared
         return best
 
     def _is_clear(self, compared: Comparison) -> bool:
-        """Whether the numbers agree, or the differences are good enough to tell."""
-        largest = max(abs(compared.backward), abs(compared.numerical))
-        error = abs(compared.backward - compared.numerical)
-        return not min(error, compared.allowed) > self._rtol * largest
+        backward, numerical = compared.backward, compared.numerical
+        size = max(abs(backward), abs(numerical))
+        return is_evidence(abs(backward - numerical), compared.allowed, size, self._rtol)
 
     def _compared(self, direction: Array, unit: float) -> Comparison:
         """The slopes along this direction, for a way of length ``unit``."""
@@ -234,7 +240,11 @@ class ArgumentCheck:
     def _slope(self, direction: Array, backward: float) -> Slope:
         change, forward = self._change(direction), self._forward
         slope = quick(change, forward.steps, forward.level, forward.eps)
-        if not slope.aside and self._error(backward, float(slope.value), 0.0) <= self._rtol:
+        numerical = float(slope.value)
+        is_right = self._error(backward, numerical, 0.0) <= self._rtol
+        # Of nothing at all there is no more to be learned.
+        is_known = float(slope.doubt) <= 0.01 * abs(numerical) or backward == numerical == 0
+        if is_right and is_known and not slope.aside:
             return slope
         return thorough(change, forward.steps, forward.level_along(change), forward.eps)
 
@@ -258,6 +268,7 @@ class ArgumentCheck:
             allowed / unit,
             self._error(backward, numerical, allowed),
             aside=bool(slope.aside) and bool(np.isfinite(backward)),
+            direction=direction,
         )
 
     def _is_fine(self, compared: Comparison) -> bool:

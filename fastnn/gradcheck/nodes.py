@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnn.gradcheck.op_use import Fault, OpUse
+from fastnn.gradcheck.op_use import Fault, OpUse, Parent
 from fastnn.gradcheck.report import WrongOp
 from fastnn.node import Node
 
@@ -24,12 +24,6 @@ class OpChecks:
     Args:
         nodes: all that led from the arguments to the result.
         rtol: the relative tolerance, or None for that of the dtypes.
-        all_finite: whether the gradients of the result are finite: then an op's may be
-            infinite for a random one, since none arrives where it would be.
-
-    Attributes:
-        total: how many uses of ops there are.
-        checked: how many were looked at.
     """
 
     def __init__(
@@ -37,50 +31,54 @@ class OpChecks:
         nodes: Sequence[Node],
         rtol: float | None,
         rng: np.random.Generator,
-        *,
-        all_finite: bool,
     ) -> None:
         self._nodes = set(nodes)
-        self._waiting = [node for node in nodes if node.op is not None and node.data.size]
+        self._with_op = [node for node in nodes if node.op is not None and node.data.size]
         self._rtol = rtol
         self._rng = rng
-        self._all_finite = all_finite
+        self._done: set[Node] = set()
         self._uses: Counter[str] = Counter()
         self._faults: dict[tuple[str, int], list[tuple[Node, Fault]]] = {}
-        self.total = len(self._waiting)
-        self.checked = 0
+
+    @property
+    def total(self) -> int:
+        """How many uses of ops there are."""
+        return len(self._with_op)
+
+    @property
+    def checked(self) -> int:
+        """How many of them were looked at."""
+        return len(self._done)
 
     def run(self, *, all_of_them: bool = False) -> None:
-        """Check the uses that wait: all, or of very many a part with each op in it."""
-        chosen = self._waiting
+        """Check the uses: all, or of very many a part with each op in it."""
+        chosen = self._with_op
         if not all_of_them and len(chosen) > _AT_ONCE:
             of_each_op = {repr(node.op): node for node in chosen}
             spread = chosen[:: -(-len(chosen) // _AT_ONCE)]
             chosen = sorted({*of_each_op.values(), *spread}, key=lambda node: node.serial)
-        done = set(chosen)
-        self._waiting = [node for node in self._waiting if node not in done]
         for node in chosen:
-            if node.op is not None:
-                self.checked += 1
-                self._uses[node.op.name] += 1
-                use = OpUse(node, node.op, self._rtol, self._rng)
-                self._note(node, node.op.name, use.faults(self._parents(node)))
+            self._check(node, lambda use, parents: use.faults(parents))
 
     def run_along(self, node: Node, tangents: Mapping[Node, Array], gradient: Array) -> None:
         """Check the use that made this node, as its arguments move, for this gradient of it."""
-        if node.op is not None:
-            parents = self._parents(node)
-            use = OpUse(node, node.op, self._rtol, self._rng)
+
+        def faults(use: OpUse, parents: Sequence[Parent]) -> list[Fault]:
             along = [tangents[parent] for _, parent in parents]
-            self._note(node, node.op.name, use.faults_along(parents, along, gradient))
+            return use.faults_along(parents, along, gradient)
 
-    def _parents(self, node: Node) -> list[tuple[int, Node]]:
-        return [each for each in node.parents() if each[1] in self._nodes]
+        self._check(node, faults)
 
-    def _note(self, node: Node, name: str, faults: Sequence[Fault]) -> None:
-        for fault in faults:
-            if not (self._all_finite and fault.is_infinite):
-                self._faults.setdefault((name, fault.argument), []).append((node, fault))
+    def _check(self, node: Node, faults: Callable[[OpUse, Sequence[Parent]], list[Fault]]) -> None:
+        op = node.op
+        if op is None:
+            return
+        if node not in self._done:
+            self._done.add(node)
+            self._uses[op.name] += 1
+        parents = [each for each in node.parents() if each[1] in self._nodes]
+        for fault in faults(OpUse(node, op, self._rtol, self._rng), parents):
+            self._faults.setdefault((op.name, fault.argument), []).append((node, fault))
 
     @property
     def wrong(self) -> tuple[WrongOp, ...]:

@@ -114,7 +114,7 @@ def thorough(change: Change, steps: Array, level: Array, eps: float) -> Slope:
     """The slope by the two neighbouring steps that agree best on a smooth function."""
     slopes, bends, errors = _differences(change, steps, level, eps)
     apart = np.abs(np.diff(slopes, axis=0))
-    is_smooth = np.isfinite(apart) & (np.abs(bends[1:]) <= np.abs(bends[:-1]) / 4 + errors[1:])
+    is_smooth = np.abs(bends[1:]) <= np.abs(bends[:-1]) / 4 + errors[1:]
     doubts = np.where(is_smooth, apart / 2 + errors[1:], np.inf)
 
     # A bend that stays, or a slope that grows, was left by something very near.  What was

@@ -6,6 +6,15 @@ from __future__ import annotations
 ROUNDINGS = 64
 
 
+def is_evidence(error: float, doubt: float, size: float, rtol: float) -> bool:
+    """Whether two numbers of this size, so far apart, tell that they are or are not equal.
+
+    They do where the doubt is small enough to see an error; a little more will do where
+    they agree, but not so much that they may agree by chance.
+    """
+    return doubt <= (0.01 if error <= rtol * size else rtol) * size
+
+
 def default_rtol(eps: float, backward_eps: float | None = None) -> float:
     """The relative tolerance for differences of this precision, and for a backward of it.
 

@@ -76,6 +76,15 @@ def test_nothing_of_the_users_is_changed(rng: np.random.Generator) -> None:
     assert closed.grad is None
 
 
+def test_an_f_that_writes_to_its_arguments_is_told() -> None:
+    def f(x):
+        x.data *= 2
+        return x * x
+
+    with pytest.raises(ValueError, match="read-only"):
+        check_gradients(f, np.ones(2))
+
+
 def test_a_model_is_left_as_it_was(rng: np.random.Generator) -> None:
     model = fastnn.models.mlp(4, (5,), 3)
     model[0].bias.requires_grad = False

@@ -8,6 +8,7 @@ from gradcheck_helpers import passes
 
 import fastnn
 from fastnn import check_gradients, ops
+from fastnn.ops.elementwise import ELEMENTWISE
 
 SEEDS = pytest.mark.parametrize("seed", range(5))
 
@@ -95,7 +96,44 @@ def test_a_trained_net_with_tiny_gradients_passes(rng: np.random.Generator) -> N
         passes(model, "cross_entropy", scale * X, y)
 
 
+DOMAINS = {
+    **dict.fromkeys(["log", "log2", "log10", "log1p", "sqrt", "power", "float_power"], "positive"),
+    **dict.fromkeys(["arcsin", "arccos", "arctanh"], "small"),
+    "arccosh": "large",
+}
+
+
+def drawn(domain: str, x: np.ndarray) -> np.ndarray:
+    small = 0.9 * x / np.max(np.abs(x))
+    return {"positive": np.abs(x) + 0.01, "small": small, "large": np.abs(x) + 1.01}.get(domain, x)
+
+
+@pytest.mark.parametrize("ufunc", ELEMENTWISE, ids=lambda ufunc: ufunc.__name__)
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_elementwise_row(ufunc: np.ufunc, whole: bool, dtype: str) -> None:
+    """At whole numbers too, where there are zeros, ties and jumps."""
+    rng = np.random.default_rng(4)
+    args = [rng.standard_normal((3, 4)), rng.standard_normal(4)][: ufunc.nin]
+    if whole:
+        args = [np.round(2 * each) for each in args]
+        if ufunc in (np.divide, np.reciprocal, np.remainder, np.fmod, np.arctan2, np.cbrt):
+            args[-1] = np.where(args[-1] == 0, 1, args[-1])  # outside of what they are defined for
+    domain = DOMAINS.get(ufunc.__name__, "any")
+    args = [drawn(domain, each).astype(dtype) for each in args]
+    if ufunc is np.ldexp:
+        args[1] = np.arange(4)
+    with np.errstate(divide="ignore"):
+        passes(ufunc, *args)
+
+
 # --- kinks ----------------------------------------------------------------------------
+
+
+def refuses_negative(x):
+    if np.any(x.data < 0):
+        raise ValueError("x must not be negative")
+    return x * x
 
 
 @pytest.mark.parametrize(
@@ -118,6 +156,8 @@ def test_a_trained_net_with_tiny_gradients_passes(rng: np.random.Generator) -> N
         # Each kink is on the way to the result, where both are gone.
         (lambda x: ops.relu(x) - ops.relu(-x), [0.0, 1.0], 1),
         (lambda x: np.sum(ops.relu(x) - ops.relu(-x)), [0.0, 1.0], 1),
+        (lambda x: np.sum(ops.relu(x) - ops.relu(-x) if np.all(x.data >= 0) else x), [0.0, 1.0], 1),
+        (refuses_negative, [0.0, 1.0], 1),
         (lambda x: x[0] * x[0] if x[0].item() > x[1].item() else x[1] * x[0], [2.0, 2.0], 2),
     ],
 )
@@ -131,6 +171,14 @@ def test_kinks_are_found_set_aside_and_counted(f, x: list[float], set_aside: int
 def test_a_kink_that_is_near_is_not_met(distance: float, side: int) -> None:
     (argument,) = passes(ops.relu, side * distance * np.ones(3)).arguments
     assert argument.checked == 3
+
+
+def test_a_direction_that_meets_a_kink_makes_way_for_one_that_does_not() -> None:
+    """One coordinate of a thousand stands at its kink, and so in the way of them all."""
+    x = np.linspace(0, 1, 1000)
+    (argument,) = passes(ops.relu, x).arguments
+    assert argument.checked == 16
+    assert 1 <= argument.set_aside <= 4
 
 
 @SEEDS
@@ -149,9 +197,15 @@ def test_directions_of_a_large_net_meet_kinks_and_find_a_step(seed: int) -> None
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("size", [0, 1e-20, 1e-9, 1e-3, 1e3])
+@pytest.mark.parametrize("size", [0, 1e-20, 1e-9, 1e-3, 1e3, 1e6])
 def test_every_size_of_argument(size: float, dtype: str) -> None:
     passes(lambda x: np.exp(np.sin(x)) + x, (size * np.array([1, -2, 0.5])).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_waves_that_are_short_beside_their_argument(dtype: str) -> None:
+    (argument,) = passes(np.sin, np.array([1e9, 2e8, -3e7], dtype)).arguments
+    assert argument.checked == 3
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

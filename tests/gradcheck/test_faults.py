@@ -329,15 +329,16 @@ def test_one_use_among_many_is_found() -> None:
 
 
 def test_a_wrong_use_that_the_part_has_missed_is_found() -> None:
-    double = fastnn.op(lambda x: 2 * x, lambda g, y, x: g * (2.1 if y == 2 else 2), name="double")
+    """The only one where x is 601."""
+    double = fastnn.op(lambda x: 2 * x, lambda g, y, x: g * (2.1 if x == 601 else 2), name="double")
 
     def chain(x):
         for _ in range(1200):
-            x = double(x) / 2
-        return x * double(x)
+            x = double(x) / 2 + 1
+        return x
 
     (wrong,) = finds("double", chain, 1.0).wrong_ops
-    assert wrong.wrong_uses > 1
+    assert wrong.wrong_uses == 1
 
 
 def test_a_derivative_far_steeper_than_its_neighbours(rng: np.random.Generator) -> None:
@@ -348,6 +349,31 @@ def test_a_derivative_far_steeper_than_its_neighbours(rng: np.random.Generator) 
     )
     report = finds("inverse", inverse, x)
     assert report.arguments[0].index == (0,)
+    # Where no gradient arrives, and in other units.
+    for unit in (1e-9, 1, 1e9):
+        finds("inverse", lambda x: np.sum(ops.relu(inverse(x) - 1e20)), x * unit)
+
+
+@pytest.mark.parametrize("size", [0, 1e-20, 1e-12, 1e-6, 1e-3, 1e3])
+def test_errors_at_every_size_of_argument(size: float) -> None:
+    x = size * np.array([1, -2, 0.5])
+    rises = fastnn.op(
+        lambda x: np.exp(np.sin(x)) + 5,
+        lambda g, y, x: 1.001 * g * np.exp(np.sin(x)) * np.cos(x),
+        name="rises",
+    )
+    finds("rises", rises, x)
+    finds("rises", lambda x: np.sum(ops.relu(rises(x) - 100)), x)
+    assert check_gradients(lambda x: np.sin(x) + 5 + 1e-3 * x.data, x).lost_values
+
+
+def test_a_gradient_that_overflows_in_float32_alone() -> None:
+    x = np.array([1e-25, 2e-25])
+    f = lambda x: np.sum(x / 1e-30 / 1e-30)  # noqa: E731
+    assert check_gradients(f, x)
+    report = check_gradients(f, x.astype(np.float32))
+    assert not report.ok
+    assert report.arguments[0].backward == np.inf
 
 
 # --- values that leave the graph ------------------------------------------------------

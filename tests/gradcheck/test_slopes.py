@@ -62,6 +62,7 @@ def test_quick_tells_the_same_of_an_easy_function() -> None:
         lambda x: max(x, 0.0),
         abs,
         lambda x: 1e-6 * abs(x) + x,
+        lambda x: 1e-6 * abs(x) + x + 100,
         lambda x: abs(x) + np.exp(x) + 100,
         lambda x: 1e-3 * abs(x) + 100 * x * x,
         np.sign,
