@@ -4,6 +4,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 from cython cimport floating
 from libc.math cimport INFINITY, fabs, fabsf, log, pow, powf, sqrt, sqrtf
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from fastnn._kernels.call cimport *

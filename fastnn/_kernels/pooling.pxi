@@ -6,16 +6,17 @@
 
 cdef extern from "pooling_types.h" nogil:
     void fn_pool_larger_32(
-        Py_ssize_t n, const float *x, Py_ssize_t step, int tap, float *best, int *which)
+        Py_ssize_t n, const float *x, Py_ssize_t step, int32_t tap, float *best,
+        int32_t *which)
     void fn_pool_larger_64(
-        Py_ssize_t n, const double *x, Py_ssize_t step, long long tap, double *best,
-        long long *which)
+        Py_ssize_t n, const double *x, Py_ssize_t step, int64_t tap, double *best,
+        int64_t *which)
     void fn_pool_max_32(
         Py_ssize_t n, Py_ssize_t rows, Py_ssize_t columns, const float *x, Py_ssize_t row,
-        Py_ssize_t step, float *best, int *which)
+        Py_ssize_t step, float *best, int32_t *which)
     void fn_pool_max_64(
         Py_ssize_t n, Py_ssize_t rows, Py_ssize_t columns, const double *x, Py_ssize_t row,
-        Py_ssize_t step, double *best, long long *which)
+        Py_ssize_t step, double *best, int64_t *which)
     void fn_pool_add_32(Py_ssize_t n, const float *x, Py_ssize_t step, float *sum)
     void fn_pool_add_64(Py_ssize_t n, const double *x, Py_ssize_t step, double *sum)
     void fn_pool_spread_32(Py_ssize_t n, float *x, Py_ssize_t step, const float *shares)
@@ -81,8 +82,8 @@ cdef void find_largest(
     """The largest elements of row u of windows, and unless NULL, which of a window's they are."""
     cdef Py_ssize_t top = u * p.stride_h - p.padding_h, i, j, at
     cdef Py_ssize_t i0 = max(-top, 0), i1 = min(p.KH, p.H - top)
-    cdef int *which_32 = <int *> which
-    cdef long long *which_64 = <long long *> which
+    cdef int32_t *which_32 = <int32_t *> which
+    cdef int64_t *which_64 = <int64_t *> which
     cdef Inside part
     if p.padding_w == 0:
         x += (top + i0) * p.W
@@ -95,7 +96,7 @@ cdef void find_largest(
         best[j] = -<floating> INFINITY
         # The window's first element, where nothing is larger than -inf.
         if which != NULL and floating is float:
-            which_32[j] = <int> max(p.padding_w - j * p.stride_w, 0)
+            which_32[j] = <int32_t> max(p.padding_w - j * p.stride_w, 0)
         elif which != NULL:
             which_64[j] = max(p.padding_w - j * p.stride_w, 0)
     for i in range(i0, i1):
@@ -104,7 +105,7 @@ cdef void find_largest(
             at = (i - i0) * p.W + j
             if floating is float:
                 fn_pool_larger_32(
-                    part.count, x + (top + i) * p.W + part.column, p.stride_w, <int> at,
+                    part.count, x + (top + i) * p.W + part.column, p.stride_w, <int32_t> at,
                     best + part.first, which_32 + part.first if which != NULL else NULL)
             else:
                 fn_pool_larger_64(
@@ -131,8 +132,8 @@ cdef void max_pool2d_backward(
     cdef const floating *dout
     cdef floating *dx
     cdef floating *first_row
-    cdef int *which_32 = <int *> (scratch + p.Q)
-    cdef long long *which_64 = <long long *> (scratch + p.Q)
+    cdef int32_t *which_32 = <int32_t *> (scratch + p.Q)
+    cdef int64_t *which_64 = <int64_t *> (scratch + p.Q)
     for plane in range(first, min(first + planes_a_task(&p), p.planes)):
         dx = <floating *> c.array[2] + plane * p.H * p.W
         for j in range(p.H * p.W):
