@@ -81,6 +81,26 @@ def test_no_bit_changes(
             np.testing.assert_array_equal(one, two)
 
 
+def test_an_update_waits_for_the_readers_of_its_weights() -> None:
+    """dx = dout @ W.T reads W while a thread ahead of it could update W.
+
+    More threads than cores: now and then one of them is interrupted within its block of dx.
+    """
+    results = []
+    before = fastnn.get_num_threads()
+    try:
+        for threads in (1, 8):
+            fastnn.set_num_threads(threads)
+            widths = (64, 512, 512, 10)
+            arrays, program = trained(layers.ReLU, "sgd", widths, 256, "float32", steps=100)
+            assert "linear_backward+relu_backward+sgd_update" in names(program)
+            results.append(arrays)
+    finally:
+        fastnn.set_num_threads(before)
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 def test_what_follows_what() -> None:
     _, program = trained(layers.ReLU, "sgd", (20, 16, 10), 8, "float32")
     found = [name for name in names(program) if "+" in name]
