@@ -6,11 +6,12 @@ first time has the first one's result: it is not computed again.
 
 from __future__ import annotations
 
-from types import EllipsisType
+from types import EllipsisType, FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from fastnn._kernels._doorway import Kernel
 from fastnn.program.memory import address_of, owner_of
 from fastnn.program.outside import Cell, Outside
 from fastnn.program.traced import Link, Traced
@@ -50,12 +51,21 @@ def key_of(value: Any, outside: Outside, read: list[Traced]) -> Any:
     if kind is Traced:
         read.append(value)
         return value.identity()
-    if kind is tuple or kind is list:
-        return (kind, *[key_of(each, outside, read) for each in value])
-    if kind is float:
-        return (float, value.hex())  # which tells -0.0 from 0.0, and finds NaN again
+    if kind in _THEMSELVES:
+        return value
     if kind in _PLAIN:
         return (kind, value)
+    if kind is tuple or kind is list:
+        parts: list[Any] = [kind]
+        for each in value:
+            if type(each) is Traced:
+                read.append(each)
+                parts.append(each.mark or each.identity())
+            else:
+                parts.append(key_of(each, outside, read))
+        return tuple(parts)
+    if kind is float:
+        return (float, value.hex())  # which tells -0.0 from 0.0, and finds NaN again
     if isinstance(value, np.ndarray):
         return _key_of_array(value, outside)
     if isinstance(value, np.generic):
@@ -73,7 +83,10 @@ def key_of(value: Any, outside: Outside, read: list[Traced]) -> Any:
     return _Other(value)
 
 
-_PLAIN = frozenset({int, bool, str, bytes, complex, range, type(None), EllipsisType})
+_PLAIN = frozenset({int, bool, bytes, complex, range})
+_THEMSELVES = frozenset(
+    {str, type, type(None), EllipsisType, FunctionType, np.ufunc, type(np.sum), Kernel}
+)
 
 
 def _key_of_array(array: Array, outside: Outside) -> Any:

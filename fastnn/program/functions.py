@@ -28,36 +28,33 @@ if TYPE_CHECKING:
 
 def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """What a function of NumPy's gives: a primitive, or one of the op table's compositions."""
-    if any(is_foreign(each) for each in _flattened((args, kwargs))):
+    operands = _flattened((args, kwargs))
+    if any(map(is_foreign, operands)):
         return NotImplemented
-    module = func.__module__.replace("numpy", "np", 1)
-    name = f"{module}.{func.__name__}"
-    if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
+    if func in _WITHOUT_VALUES and func in PLAIN_FUNCTIONS:
         return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
-    if func in FUNCTIONS and any(map(_is_function, _flattened((args, kwargs)))):
+    if any(map(_is_function, operands)) and func in FUNCTIONS:
         # The calls that the function makes are the step's.
-        return _composed(recorder, func, name, args, kwargs)
-    return recorder.call(func.__name__, _function_call, func, name, args, kwargs)
+        return _composed(recorder, func, args, kwargs)
+    return recorder.call(func.__name__, _function_call, func, args, kwargs)
 
 
-def _function_call(
-    recorder: Recorder, func: Callable[..., Any], name: str, args: Any, kwargs: Any
-) -> Any:
+def _function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     primitive = PRIMITIVES.get(func)
     if primitive is not None:
-        _refuse_others(primitive, (recorder, *args), kwargs, name)
+        _refuse_others(primitive, len(args) + 1, kwargs, func)
         return primitive(recorder, *args, **kwargs)
     if func in FUNCTIONS:
-        return _composed(recorder, func, name, args, kwargs)
-    raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+        return _composed(recorder, func, args, kwargs)
+    raise CaptureError(
+        f"{_name_of(func)} cannot be captured: it is not made of calls in C{where()}"
+    )
 
 
-def _composed(
-    recorder: Recorder, func: Callable[..., Any], name: str, args: Any, kwargs: Any
-) -> Any:
+def _composed(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     answer = FUNCTIONS[func]
-    _refuse_others(answer, args, kwargs, name)
-    with recorder.inside(func, name):
+    _refuse_others(answer, len(args), kwargs, func)
+    with recorder.inside(func, _name_of(func)):
         found = answer(*args, **kwargs)
     return _as_numpy_gives(recorder, found, func, args, kwargs)
 
@@ -96,27 +93,42 @@ def _plain(value: Any) -> Any:
     return array_of(value)
 
 
-def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
-    """Raise for an argument of NumPy's that the function does not take."""
-    signature = _signature(function)
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError:
-        known = [each for each in signature.parameters if each != "recorder"]
+def _name_of(func: Callable[..., Any]) -> str:
+    return f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}"
+
+
+def _refuse_others(function: Any, count: int, kwargs: Any, func: Callable[..., Any]) -> None:
+    """Raise for an argument of NumPy's ``func`` that the function does not take."""
+    if not _takes(function, count, tuple(kwargs)):
+        known = [each for each in inspect.signature(function).parameters if each != "recorder"]
         raise CaptureError(
-            f"{name} cannot be captured with these arguments, only with {', '.join(known)}{where()}"
-        ) from None
+            f"{_name_of(func)} cannot be captured with these arguments, only with "
+            f"{', '.join(known)}{where()}"
+        )
 
 
-_signature = cache(inspect.signature)
+@cache
+def _takes(function: Any, count: int, names: tuple[str, ...]) -> bool:
+    """Whether a function takes so many arguments by position, and these by name."""
+    try:
+        inspect.signature(function).bind(*[None] * count, **dict.fromkeys(names))
+    except TypeError:
+        return False
+    return True
 
 
 def _flattened(value: Any) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return [each for part in value for each in _flattened(part)]
     if isinstance(value, dict):
-        return _flattened(list(value.values()))
-    return [value]
+        value = list(value.values())
+    elif not isinstance(value, (list, tuple)):
+        return [value]
+    found = []
+    for part in value:
+        if isinstance(part, (list, tuple, dict)):
+            found += _flattened(part)
+        else:
+            found.append(part)
+    return found
 
 
 _WITHOUT_VALUES = frozenset(

@@ -12,6 +12,7 @@ from fastnn._kernels import _doorway
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 ALIGNMENT = 64
+PIECE = 16384  # bytes that are asked for at once
 PRODUCTS = frozenset({"linear", "linear_backward"})
 
 
@@ -30,6 +31,7 @@ class Memory:
         self.nbytes = 0
         self.dead: set[int] = set()
         self._tape = tape
+        self._piece: Array = np.empty(0, np.uint8)  # of which small blocks are cut
         self._free: dict[int, list[Array]] = {}
         self._resting: deque[tuple[int, Array]] = deque()
 
@@ -41,13 +43,19 @@ class Memory:
             while self._resting and self._resting[0][0] < rests:
                 memory = self._resting.popleft()[1]
                 self._free.setdefault(len(memory), []).append(memory)
-        fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
-        if fitting and min(fitting) <= 2 * wanted:
-            return Block(self._free[min(fitting)].pop(), mark, self)
+        if self._free:
+            fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
+            if fitting and min(fitting) <= 2 * wanted:
+                return Block(self._free[min(fitting)].pop(), mark, self)
         self.nbytes += wanted
-        raw = np.empty(wanted + ALIGNMENT, np.uint8)
-        start = -address_of(raw) % ALIGNMENT
-        return Block(raw[start : start + wanted], mark, self)
+        if len(self._piece) < wanted:
+            raw = np.empty(max(wanted, PIECE) + ALIGNMENT, np.uint8)
+            start = -address_of(raw) % ALIGNMENT
+            if wanted > PIECE:
+                return Block(raw[start : start + wanted], mark, self)
+            self._piece = raw[start : start + PIECE]
+        memory, self._piece = self._piece[:wanted], self._piece[wanted:]
+        return Block(memory, mark, self)
 
     def give_back(self, block: Block) -> None:
         """No array lies in it any more."""
@@ -75,10 +83,11 @@ def address_of(array: Array) -> int:
 
 def owner_of(array: Any) -> Any:
     """The array whose memory this one looks at."""
-    while True:
-        base = array.base
+    base = array.base
+    while base is not None:
         if not isinstance(base, np.ndarray):
             base = getattr(base, "base", None)  # as_strided puts something between
             if not isinstance(base, np.ndarray):
-                return array
-        array = base
+                break
+        array, base = base, base.base
+    return array

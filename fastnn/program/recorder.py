@@ -12,6 +12,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -53,7 +54,6 @@ class Recorder(Outside):
         self.finite: dict[int, tuple[str, Array]] = {}
         self.indexed_axes: dict[int, int] = {}
         self._errstates: dict[int, dict[str, Any]] = {}
-        self._flags: dict[Any, tuple[dict[str, Any], int, int]] = {}
         self._marks = 0
         self._made = 0  # of the calls on the tape
         self._last_risk = -1  # the last one that may fail
@@ -103,11 +103,10 @@ class Recorder(Outside):
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
         self._marks += 1
         block = self._memory.take(wanted, self._marks)
-        flat = block.memory[: size * dtype.itemsize].view(dtype)
-        array = flat.reshape(shape)
+        array: Array = np.ndarray(shape, dtype, block.memory)
         if like is not None and like.ndim > 1 and like.strides != array.strides:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
-            array = flat.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+            array = array.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
         return Traced(array, block, self.link, None, self._marks)
 
     def loose(self, array: Array) -> Traced:
@@ -180,24 +179,11 @@ class Recorder(Outside):
                 f"pass it a .copy(){where()}"
             )
         written = operands[-1] if written is None else written
-        errstate, heed, fatal = self._errstate()
+        errstate, heed, fatal = _heeded(tuple(np.geterr().values()))
         self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound)
         for item in range(since, len(self.tape)):
             self._errstates[item] = errstate
         self.recorded([] if name in _CHECKS else [written], bool(fatal) or bound is not None)
-
-    def _errstate(self) -> tuple[dict[str, Any], int, int]:
-        """NumPy's handling of floating-point errors, the flags it heeds, and those that end all."""
-        errstate: dict[str, Any] = {**np.geterr()}
-        key = tuple(errstate.values())
-        found = self._flags.get(key)
-        if found is None:
-            heed = fatal = 0
-            for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
-                heed |= flag if errstate[kind] != "ignore" else 0
-                fatal |= flag if errstate[kind] == "raise" else 0
-            found = self._flags[key] = (errstate, heed, fatal)
-        return found
 
     def refuse_read_only(self, name: str, target: Traced) -> None:
         """Raise if the array is read-only, as arguments and broadcast arrays may be."""
@@ -255,7 +241,7 @@ class Recorder(Outside):
         """An operand in this dtype: a constant array, or a traced one, by a recorded cast."""
         if not isinstance(value, Traced):
             return self.constant(value, dtype)
-        return self.cast(value, dtype)
+        return value if value.array.dtype == dtype else self.cast(value, dtype)
 
     def cast(self, value: Traced, dtype: Any) -> Traced:
         """The values in another dtype: the same array if it has it already."""
@@ -352,6 +338,17 @@ class Recorder(Outside):
                 f"{name} has other bits when it is replayed than NumPy gives, for the memory "
                 f"layout at hand: pass it a .copy(){where()}"
             )
+
+
+@cache
+def _heeded(modes: tuple[Any, ...]) -> tuple[dict[str, Any], int, int]:
+    """What NumPy does with floating-point errors, the flags it heeds, and those that end all."""
+    errstate: dict[str, Any] = dict(zip(np.geterr(), modes, strict=True))
+    heed = fatal = 0
+    for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
+        heed |= flag if errstate[kind] != "ignore" else 0
+        fatal |= flag if errstate[kind] == "raise" else 0
+    return errstate, heed, fatal
 
 
 def _marks(read: list[Traced]) -> tuple[Any, ...]:

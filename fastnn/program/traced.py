@@ -7,6 +7,7 @@ Views of it are made, not recorded; a value cannot be read, for it would become 
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -366,6 +367,12 @@ def array_of(value: Any) -> Any:
 
 def is_foreign(value: Any) -> bool:
     """Whether another type shall answer: a Tensor, which is made of traced arrays itself."""
-    return hasattr(type(value), "__array_ufunc__") and not isinstance(
-        value, (Traced, np.ndarray, np.generic)
+    kind = type(value)
+    return kind is not Traced and kind is not np.ndarray and _is_foreign(kind)
+
+
+@cache
+def _is_foreign(kind: Any) -> bool:
+    return hasattr(kind, "__array_ufunc__") and not issubclass(
+        kind, (Traced, np.ndarray, np.generic)
     )

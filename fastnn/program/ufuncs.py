@@ -26,7 +26,7 @@ def ufunc_call(
     recorder: Recorder, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
 ) -> Any:
     """What ``ufunc`` or a method of it gives, as recorded calls."""
-    if any(is_foreign(each) for each in inputs):
+    if any(map(is_foreign, inputs)):
         return NotImplemented
     return recorder.call(ufunc.__name__, _ufunc_call, ufunc, method, inputs, kwargs)
 
@@ -72,32 +72,26 @@ def elementwise(
     recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], out: tuple[Any, ...] | None
 ) -> Any:
     """Record a call of an elementwise ufunc."""
-    inputs = [np.asarray(each) if isinstance(each, (list, tuple)) else each for each in inputs]
-    targets = out or (None,) * ufunc.nout
+    inputs = [np.asarray(each) if type(each) in (list, tuple) else each for each in inputs]
+    name, targets = ufunc.__name__, out or (None,) * ufunc.nout
     for target in targets:
         if target is not None and not isinstance(target, Traced):
             raise CaptureError(
-                f"np.{ufunc.__name__} would write to an array from outside the step, which is a "
-                f"constant of the program: make it an argument, or write `z = z + t` instead of "
+                f"np.{name} would write to an array from outside the step, which is a constant of "
+                "the program: make it an argument, or write `z = z + t` instead of "
                 f"`z += t`{where()}"
             )
         if target is not None:
-            recorder.refuse_read_only(f"np.{ufunc.__name__}", target)
+            recorder.refuse_read_only(f"np.{name}", target)
     if ufunc.signature is not None:
-        raise CaptureError(f"np.{ufunc.__name__} cannot be captured{where()}")
+        raise CaptureError(f"np.{name} cannot be captured{where()}")
     expected = recorder.by_numpy(ufunc, *inputs)
     if ufunc.nout == 1:
         expected = (expected,)
-    kinds = tuple(
-        type(each) if type(each) in (int, float) else np.asarray(array_of(each)).dtype
-        for each in inputs
-    )
-    function, dtypes, types = _loop_for(ufunc, kinds)
+    function, dtypes, types = _loop_for(ufunc, tuple(map(_kind, inputs)))
     if function is None:
-        raise CaptureError(f"np.{ufunc.__name__} has no loop in C for {types}{where()}")
-    held = [
-        recorder.plain(each, dtype) for each, dtype in zip(inputs, dtypes[: ufunc.nin], strict=True)
-    ]
+        raise CaptureError(f"np.{name} has no loop in C for {types}{where()}")
+    held = list(map(recorder.plain, inputs, dtypes))
     made = []
     for target, result, dtype in zip(targets, expected, dtypes[ufunc.nin :], strict=True):
         result = np.asarray(result)
@@ -109,9 +103,7 @@ def elementwise(
             made.append(recorder.empty(result.shape, dtype, result))
             continue
         if not np.can_cast(dtype, target.dtype, "same_kind"):
-            raise TypeError(
-                f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
-            )
+            raise TypeError(f"np.{name}: a result of {dtype} cannot be written to {target.dtype}")
         made.append(target if target.dtype == dtype else recorder.empty(result.shape, dtype))
     layouts = [each.array for each in made]
     if out is not None:  # memory of the program's own is apart from all that is alive
@@ -122,18 +114,23 @@ def elementwise(
         # NumPy copies pieces of an operand to walk further at once; the bits are the same.
         calls = _doorway.iterated(operands, out is not None, False)
     if isinstance(calls, tuple):
-        recorder.loop_in_pieces(
-            ufunc.__name__, function, operands, calls, ufunc.nin, out is not None
-        )
+        recorder.loop_in_pieces(name, function, operands, calls, ufunc.nin, out is not None)
     else:
-        recorder.loop(ufunc.__name__, function, operands, calls=list(calls))
+        recorder.loop(name, function, operands, calls=list(calls))
     results = []
     for target, one, result in zip(targets, made, expected, strict=True):
-        recorder.check(f"np.{ufunc.__name__}", one, result)
+        recorder.check(f"np.{name}", one, result)
         if target is not None and target is not one:
             one = recorder.copied(one, target)
         results.append(one.scalar() if target is None else one)
     return results[0] if ufunc.nout == 1 else tuple(results)
+
+
+def _kind(operand: Any) -> Any:
+    """What decides over a ufunc's loop: the dtype, or int or float for a number of Python's."""
+    if isinstance(operand, Traced):
+        return operand.array.dtype
+    return type(operand) if type(operand) in (int, float) else np.asarray(operand).dtype
 
 
 @cache
