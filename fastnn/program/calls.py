@@ -27,6 +27,7 @@ class Call(NamedTuple):
     Attributes:
         name: what an error calls it.
         key: what was called, with what.
+        errstate: NumPy's handling of floating-point errors.
         read: the marks of its traced operands.
         result: what it gave; see :func:`described`.
         error: the exception that it has raised instead.
@@ -34,6 +35,7 @@ class Call(NamedTuple):
 
     name: str
     key: Any
+    errstate: tuple[Any, ...]
     read: tuple[Any, ...]
     result: Any
     error: Exception | None = None
@@ -80,6 +82,7 @@ def key_of(value: Any, outside: Outside, read: list[Traced]) -> Any:
         return (kind, *[key_of(each, outside, read) for each in value])
     if isinstance(value, np.dtype):
         return (np.dtype, value.str)  # a dtype is also equal to what can be turned into it
+    outside.is_self_contained = False
     return _Other(value)
 
 
@@ -92,8 +95,11 @@ _THEMSELVES = frozenset(
 def _key_of_array(array: Array, outside: Outside) -> Any:
     is_changeable = outside.is_changeable(owner_of(array))
     if array.nbytes > SMALL or is_changeable or array.dtype.hasobject:
+        outside.is_self_contained = False
         return LargeConstant(array, is_changeable)
-    return (array.dtype.str, array.shape, array.strides, array.tobytes())
+    values = array.tobytes()
+    outside.constants.append((array, values))
+    return (array.dtype.str, array.shape, array.strides, values)
 
 
 class LargeConstant:

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastnn.program.calls import key_of, rebuilt
 from fastnn.program.errors import CaptureError
 from fastnn.program.outside import rate_changes
@@ -49,6 +51,8 @@ class Follower(Recorder):
             )
             what = "a constant in the call" if is_constant else "the call"
             raise self._differs(f"{what} of {name} differs")
+        if expected.errstate != tuple(np.geterr().values()):
+            raise self._differs(f"NumPy's errstate in the call of {name} differs")
         if expected.error is not None:
             raise copy.copy(expected.error)
         return rebuilt(expected.result, read, self.link)

@@ -72,6 +72,8 @@ class Outside:
         reset: leaves whose gradient the step sets itself.
         arguments: leaves that are arguments of the step.
         changeable: arrays that the step may change.
+        constants: small arrays that it has called with, and their bytes.
+        is_self_contained: whether it has looked at nothing else than these and its arguments.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -81,6 +83,8 @@ class Outside:
         self.reset: set[Node] = set()
         self.arguments: set[Node] = set()
         self.changeable: list[Array] = []
+        self.constants: list[tuple[Array, bytes]] = []
+        self.is_self_contained = True
         self._unsaved: dict[int, list[Array]] = {}  # of them, by what owns their memory
         self._before: list[tuple[Array, Array]] = []  # of them, and their values before the step
         self._rates: list[Cell] = []
@@ -110,6 +114,7 @@ class Outside:
         """
         traced = self._lifted.get(id(array))
         if traced is None:
+            self.is_self_contained &= number is not None
             place = address_of(array) if number is None else number
             mark = ("outside", number is None, place, array.shape, array.strides, array.dtype.str)
             traced = self._lifted[id(array)] = Traced(array, array, self.link, None, mark)
@@ -147,10 +152,12 @@ class Outside:
 
         Returns a set: the names of what the step has changed, once it is recorded.
         """
+        self.is_self_contained = False
         return self._remembered.setdefault(id(attributes), (attributes, dict(attributes), set()))[2]
 
     def guard(self, look: Callable[[], Any]) -> None:
         """The recording holds only as long as ``look()`` gives what it does when it ends."""
+        self.is_self_contained = False
         self._looks.append(look)
 
     def rate(self, group: dict[Any, Any]) -> Cell:
@@ -158,6 +165,7 @@ class Outside:
         for cell in self._rates:
             if cell.owner is group:
                 return cell
+        self.is_self_contained = False
         self._rates.append(Cell(group, "lr", self.capacity))
         return self._rates[-1]
 
@@ -173,6 +181,7 @@ class Outside:
         if counter is None:
             counter = Counter(state, key)
             self._counters.append(counter)
+        self.is_self_contained = False
         counter.step += 1
         state[key] = state.get(key, 0) + 1
         cell = Cell(state, key, self.capacity, counter.step)
@@ -184,6 +193,10 @@ class Outside:
     def holds(self) -> bool:
         """Whether all that was looked at is as it was."""
         return all(look() == seen for look, seen in zip(self._looks, self._seen, strict=True))
+
+    def constants_hold(self) -> bool:
+        """Whether the constants have their values still."""
+        return all(array.tobytes() == values for array, values in self.constants)
 
     def load_cells(self, first: int = 0, steps: int = 1) -> None:
         """Look the numbers up for steps from ``first`` on; those that count, count on."""

@@ -69,23 +69,28 @@ class Recorder(Outside):
         if self._is_inside:
             return make(self, *given)
         read: list[Traced] = []
-        key = key_of(given, self, read)
+        key, errstate = key_of(given, self, read), tuple(np.geterr().values())
         self._is_inside = True
         try:
             result = make(self, *given)
         except Exception as error:
             # The step may go on after it; without the traceback, which refers to all of this.
-            self.calls.append(Call(name, key, _marks(read), None, copy.copy(error)))
+            self.calls.append(Call(name, key, errstate, _marks(read), None, copy.copy(error)))
             raise
         finally:
             self._is_inside = False
-        self.calls.append(Call(name, key, _marks(read), described(result, read)))
+        self.calls.append(Call(name, key, errstate, _marks(read), described(result, read)))
         return result
 
     def close(self) -> None:
         """Nothing more is recorded."""
         super().close()
         self.dead_at_the_end = frozenset(self._memory.dead)
+
+    def forget_calls(self) -> None:
+        """Nobody follows this recorder any more."""
+        self.calls.clear()
+        self.constants.clear()
 
     # --- memory -----------------------------------------------------------------------
 

@@ -50,14 +50,14 @@ class Recording:
         second = Follower(first)
         try:
             with closed_over_as_constants(step):
-                inputs, returned = self._trace(first, step, args, feedback)
+                inputs, self._left = self._trace(first, step, args, feedback)
                 first.restore()
                 for each, value in zip(inputs, args, strict=True):
                     each.take(value)
-                _, returned_again = self._trace(second, step, args, feedback, inputs)
+                _, left_again = self._trace(second, step, args, feedback, inputs)
             try:
-                second.finish(returned, returned_again)
-                if not first.calls and not returned:
+                second.finish(self._left, left_again)
+                if not first.calls and not self._left:
                     raise CaptureError(
                         "the step records nothing: it does not compute with its arguments, "
                         "Tensors or parameters"
@@ -78,6 +78,8 @@ class Recording:
             first.put_back()
             raise
         first.conclude()
+        if not (feedback and first.is_self_contained):  # it will not be followed again
+            first.forget_calls()
         self._inputs = inputs
         self.recorder = first
         self.tape = first.tape
@@ -127,6 +129,28 @@ class Recording:
                     )
 
     # --- replay -----------------------------------------------------------------------
+
+    @property
+    def is_self_contained(self) -> bool:
+        """Whether it depends on its calls alone, not on Tensors or large arrays from outside."""
+        return self.recorder.is_self_contained
+
+    def serves(self, step: Step, args: Sequence[Any]) -> bool:
+        """Whether this step, with these arguments, makes the calls of the recorded one.
+
+        If it does, the arguments are where the calls read them.
+        """
+        if not self.recorder.constants_hold():
+            return False
+        second = Follower(self.recorder)
+        try:
+            with closed_over_as_constants(step):
+                _, left = self._trace(second, step, args, True, self._inputs)
+            second.finish(self._left, left)
+        except Exception:  # noqa: BLE001  # what is wrong is said when it is recorded
+            return False
+        self.take(args)
+        return True
 
     def holds(self) -> bool:
         """Whether what was recorded is still what the step would do."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn.checks import whole
 from fastnn.modes import recorder
+from fastnn.program.again import Kept
 from fastnn.program.errors import CaptureError
 from fastnn.program.inputs import signature
 from fastnn.program.recording import Recording
@@ -21,6 +22,8 @@ __all__ = ["CaptureError", "Program", "capture", "iterate"]
 Step: TypeAlias = "Callable[..., Any]"
 
 MOST_RECORDINGS = 64  # that a program keeps
+
+_kept = Kept()  # of iterate
 
 
 def capture(step: Step) -> Program:
@@ -183,9 +186,13 @@ def iterate(step: Step, state: Any, n: int) -> Any:
     if n == 0:
         results = [array.copy() for array in arrays]
     else:
-        recording = Recording(step, arrays, feedback=True, capacity=n)
-        recording.run(n - 1)
+        recording = _kept.take(step, arrays)
+        made = 0
+        if recording is None:
+            recording, made = Recording(step, arrays, feedback=True, capacity=n), 1
+        recording.run(n - made)
         results = recording.state()
+        _kept.put(step, arrays, recording)
     if not several:
         return results[0]
     if hasattr(state, "_fields"):

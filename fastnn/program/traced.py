@@ -367,7 +367,7 @@ def array_of(value: Any) -> Any:
 
 def is_foreign(value: Any) -> bool:
     """Whether another type shall answer: a Tensor, which is made of traced arrays itself."""
-    kind = type(value)
+    kind: Any = type(value)
     return kind is not Traced and kind is not np.ndarray and _is_foreign(kind)
 
 
