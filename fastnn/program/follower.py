@@ -40,7 +40,7 @@ class Follower(Recorder):
         """What the first tracing's call gave."""
         if self._position == len(self._first.calls):
             count = self._position
-            raise self._differs(f"it made {count} calls, then {count + 1} or more")
+            raise self._differs(f"it made {count} calls, then {count + 1} or more{where()}")
         expected = self._first.calls[self._position]
         self._position += 1
         read: list[Traced] = []
@@ -50,9 +50,9 @@ class Follower(Recorder):
                 each.mark for each in read
             )
             what = "a constant in the call" if is_constant else "the call"
-            raise self._differs(f"{what} of {name} differs")
+            raise self._differs(f"{what} of {name} differs{where()}")
         if expected.errstate != tuple(np.geterr().values()):
-            raise self._differs(f"NumPy's errstate in the call of {name} differs")
+            raise self._differs(f"NumPy's errstate in the call of {name} differs{where()}")
         if expected.error is not None:
             raise copy.copy(expected.error)
         return rebuilt(expected.result, read, self.link)
@@ -85,7 +85,7 @@ class Follower(Recorder):
 
     def _differs(self, how: str) -> CaptureError:
         self._difference = (
-            f"the step does not do the same when it is run again: {how}{where()}; what changes "
+            f"the step does not do the same when it is run again: {how}; what changes "
             "from step to step (random numbers, counters) must be an argument"
         )
         return CaptureError(self._difference)

@@ -235,7 +235,6 @@ class Recorder(Outside):
         """Make the step, after it was recorded: all of it, or what was not made yet."""
         if self.has_changed:
             self._made = 0
-            self.tape.raised()  # the flags of before
         self.make(is_certain=True)
 
     def constant(self, value: Any, dtype: Any) -> Array:
