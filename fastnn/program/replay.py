@@ -162,6 +162,10 @@ def iterate(step: Step, state: Any, n: int) -> Any:
 
         W0, W1 = fastnn.iterate(step, (W0, W1), n=5000)
 
+    Python runs the step twice, to record its calls.  Small recordings are kept: where a step of
+    the same code, on arrays of the same kind, makes the same calls with equal constants, once is
+    enough.
+
     Args:
         step: a function of the state's arrays that returns them, in their order, with their
             shapes and dtypes; see :func:`capture` for what it may do.
