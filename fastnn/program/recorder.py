@@ -108,7 +108,7 @@ class Recorder(Outside):
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
         self._marks += 1
         block = self._memory.take(wanted, self._marks)
-        array: Array = np.ndarray(shape, dtype, block.memory)
+        array = block.array(shape, dtype)
         if like is not None and like.ndim > 1 and like.strides != array.strides:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
             array = array.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
