@@ -59,21 +59,25 @@ def key_of(value: Any, outside: Outside, read: list[Traced]) -> Any:
         return (kind, value)
     if kind is tuple or kind is list:
         parts: list[Any] = [kind]
-        for each in value:
+        for each in value:  # the two most frequent kinds without a call
             if type(each) is Traced:
                 read.append(each)
                 parts.append(each.mark or each.identity())
+            elif type(each) in _THEMSELVES:
+                parts.append(each)
             else:
                 parts.append(key_of(each, outside, read))
         return tuple(parts)
     if kind is float:
         return (float, value.hex())  # which tells -0.0 from 0.0, and finds NaN again
+    if kind is dict:
+        if not value:
+            return dict
+        return (dict, *[(name, key_of(each, outside, read)) for name, each in value.items()])
     if isinstance(value, np.ndarray):
         return _key_of_array(value, outside)
     if isinstance(value, np.generic):
         return (value.dtype.str, value.tobytes())
-    if kind is dict:
-        return (dict, *[(name, key_of(each, outside, read)) for name, each in value.items()])
     if kind is slice:
         return (slice, key_of((value.start, value.stop, value.step), outside, read))
     if kind is Cell:
