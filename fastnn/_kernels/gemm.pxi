@@ -6,18 +6,18 @@
 # powers of two, that they would fall on each other in the caches.
 
 cdef extern from "gemm_types.h" nogil:
-    const int FN_TILE_ROWS, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES, FN_PARTIAL_IS_FAST
+    const int FN_TILE_ROWS, FN_TALLEST, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES, FN_PARTIAL_IS_FAST
     const int FN_DOT_COLUMNS
     enum:
         FN_TILE_SIZE
     void fn_gemm_tile_32(
         int rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const float *b, Py_ssize_t b_k, float *c, Py_ssize_t c_row, const float *bias, int add,
-        float *packed)
+        float *packed, int ask)
     void fn_gemm_tile_64(
         int rows, int columns, Py_ssize_t K, const double *a, Py_ssize_t a_row, Py_ssize_t a_k,
         const double *b, Py_ssize_t b_k, double *c, Py_ssize_t c_row, const double *bias,
-        int add, double *packed)
+        int add, double *packed, int ask)
     void fn_narrow_32(
         Py_ssize_t rows, int columns, Py_ssize_t K, const float *a, Py_ssize_t a_row,
         const float *b, Py_ssize_t b_row, float *c, Py_ssize_t c_row, const float *bias, int add)
@@ -226,6 +226,8 @@ cdef void finish_block(
     cdef Py_ssize_t i
     if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
         finish_run(p, &part, i0 * p.c_row, (i1 - i0) * p.c_row, scratch)
+    elif p.c_row == 1 and i0 == 0 and i1 == p.c_column:
+        finish_run(p, &part, j0 * p.c_column, (j1 - j0) * p.c_column, scratch)
     elif p.c_column == 1:
         for i in range(i0, i1):
             finish_run(p, &part, i * p.c_row + j0, j1 - j0, scratch)
@@ -255,8 +257,10 @@ cdef void multiply_block(
 ) noexcept nogil:
     """Add to rows i0:i1 and columns j0:j1 of C what A's columns k0.. and B's rows k0.. give."""
     cdef int width = 2 * (FN_LANES_32 if floating is float else FN_LANES_64)
-    # Strips of equal height: 5 and 5 rows keep more sums going than 8 and 2.
-    cdef int rows = <int> blocks(i1 - i0, blocks(i1 - i0, FN_TILE_ROWS))
+    # Strips of equal height: 6 and 6 rows keep more sums going than 8 and 4.
+    cdef int rows = <int> (i1 - i0) if i1 - i0 <= FN_TALLEST else (
+        <int> blocks(i1 - i0, blocks(i1 - i0, FN_TILE_ROWS)))
+    cdef bint ask
     cdef Py_ssize_t strip, panel, i, j, b_k
     cdef const floating *a
     cdef const floating *first_a = <const floating *> p.a + i0 * p.a_row + k0 * p.a_k
@@ -299,6 +303,9 @@ cdef void multiply_block(
             a = first_a + strip * a_strip
             c = <floating *> p.c + i * p.c_row + (j0 + j) * p.c_column
             kept = NULL
+            # Of a panel that few strips use, the first brings in the next one.
+            ask = how == IN_PLACE and strip == 0 and j0 + j + 2 * width <= p.N and (
+                i1 - i0 <= 4 * FN_TILE_ROWS and p.b_k * <Py_ssize_t> sizeof(floating) >= 1024)
             if how == IN_PLACE:
                 b, b_k = <const floating *> p.b + k0 * p.b_k + j0 + j, p.b_k
             elif how == KEPT and strip == 0:
@@ -309,25 +316,25 @@ cdef void multiply_block(
             if p.c_column == 1:
                 gemm_tile(
                     m, n, depth, a, a_row, a_k, b, b_k, c, p.c_row,
-                    bias + j if bias != NULL else NULL, k0 > 0, kept)
+                    bias + j if bias != NULL else NULL, k0 > 0, kept, ask)
             else:
                 gemm_tile(
                     m, n, depth, a, a_row, a_k, b, b_k, tile, width, <floating *> NULL,
-                    False, kept)
+                    False, kept, ask)
                 spread(tile, width, m, n, c, p.c_row, p.c_column, k0 > 0)
 
 
 cdef inline void gemm_tile(
     int rows, int columns, Py_ssize_t K, const floating *a, Py_ssize_t a_row, Py_ssize_t a_k,
     const floating *b, Py_ssize_t b_k, floating *c, Py_ssize_t c_row, const floating *bias,
-    bint add, floating *kept
+    bint add, floating *kept, bint ask
 ) noexcept nogil:
     if floating is float:
         fn_gemm_tile_32(
-            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept)
+            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept, ask)
     else:
         fn_gemm_tile_64(
-            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept)
+            rows, columns, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, kept, ask)
 
 
 cdef inline void spread(
