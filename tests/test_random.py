@@ -10,29 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from noise import Noise
 
 import fastnn
 from fastnn import Tensor, layers
-from fastnn.layers.registry import register
 from fastnn.random import Generator, default_rng
 
 N = 200_000
-
-
-@register
-class Noise(layers.Module):
-    """Adds Gaussian noise; its generator's state is saved with it."""
-
-    def __init__(self, deviation: float = 0.1, seed: Any = 0) -> None:
-        self.deviation = deviation
-        self.rng = Generator(seed)
-        self.random_state = self.rng.buffer
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.deviation * self.rng.standard_normal(x.shape, x.dtype)
-
-    def config(self) -> dict[str, Any]:
-        return {"deviation": self.deviation}
 
 
 # --- what comes back ------------------------------------------------------------------
