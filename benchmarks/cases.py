@@ -237,7 +237,7 @@ def _image_layers(n: int, c: int, size: int, kernel: int) -> list[Benchmark]:
 
 
 def _random(n: int, c: int) -> list[Benchmark]:
-    """The twins make the same numbers; NumPy's own generators are others, and faster than these."""
+    """Against the twins, which make the same numbers in NumPy: slower than its own generators."""
     state = np.array([1, 2])
 
     def floats(rng: Rng, dtype: np.dtype) -> Arguments:
