@@ -240,8 +240,8 @@ def _compare(first: Recorder, second: Recorder, has_results: bool) -> None:
             what = "a constant" if "constant" in (one[0], other[0]) else f"the call of {other[0]}"
             raise CaptureError(
                 f"the step does not do the same when it is run again: {what} differs"
-                f"{other[2]}; what changes from step to step (random numbers, counters) must be "
-                "an argument"
+                f"{other[2]}; what changes from step to step (a counter) must be an argument, and "
+                "random numbers must be drawn by a fastnn.random.Generator, which is recorded"
             )
     for found, again in zip(first.rates_read(), second.rates_read(), strict=False):
         if found != again:

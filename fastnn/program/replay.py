@@ -42,7 +42,8 @@ def capture(step: Step) -> Program:
     The first call with arguments of new shapes or dtypes runs the step in Python, and
     records the calls that it makes; later ones replay them, in C.  Recorded are the
     arguments, Tensors and parameters, and what optimizers keep: all that may change.  An
-    array from outside the step is a constant.
+    array from outside the step is a constant.  Random numbers come from ``fastnn.random``, which
+    draws new ones at each replay.
 
     Args:
         step: a function of arrays, made of NumPy's functions and fastnn's; it may change its
