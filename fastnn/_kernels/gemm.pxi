@@ -6,8 +6,8 @@
 # powers of two, that they would fall on each other in the caches.
 
 cdef extern from "gemm_types.h" nogil:
-    const int FN_TILE_ROWS, FN_TALLEST, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES, FN_PARTIAL_IS_FAST
-    const int FN_DOT_COLUMNS
+    const int FN_TILE_ROWS, FN_TALLEST, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES
+    const int FN_PARTIAL_IS_FAST, FN_DOT_COLUMNS
     enum:
         FN_TILE_SIZE
     void fn_gemm_tile_32(
