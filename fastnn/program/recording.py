@@ -38,7 +38,12 @@ class Recording:
     fuses = True
 
     def __init__(
-        self, step: Step, args: Sequence[Any], feedback: bool = False, capacity: int = 1
+        self,
+        step: Step,
+        args: Sequence[Any],
+        feedback: bool = False,
+        capacity: int = 1,
+        keep_grad: bool = False,
     ) -> None:
         if recorder() is not None:
             raise CaptureError(
@@ -69,7 +74,10 @@ class Recording:
         self.recorder = second
         self.tape = second.tape
         if self.fuses:
-            Fusion(self.tape).run()
+            results: list[Any] = []
+            _mapped(self._returned, lambda each: results.append(values_of(each)))
+            held = [*second.held(keep_grad), *results]
+            second.give_up(Fusion(self.tape).run(held))
 
     def _record(self, recorder: Recorder, step: Step, args: Sequence[Any], feedback: bool) -> None:
         try:
