@@ -236,6 +236,23 @@ def _image_layers(n: int, c: int, size: int, kernel: int) -> list[Benchmark]:
     return [Benchmark(name, f"{n}x{c}x{size}x{size}", make) for name, make in makers.items()]
 
 
+def _random(n: int, c: int) -> list[Benchmark]:
+    """Against the twins, which make the same numbers in NumPy: slower than its own generators."""
+    state = np.array([1, 2])
+
+    def floats(rng: Rng, dtype: np.dtype) -> Arguments:
+        return {"out": np.empty((n, c), dtype), "state": state}
+
+    def integers(rng: Rng, dtype: np.dtype) -> Arguments:
+        return {"out": np.empty((n, c), np.int64), "bounds": np.array([0, 9]), "state": state}
+
+    return [
+        Benchmark("random_uniform", f"{n}x{c}", floats),
+        Benchmark("random_normal", f"{n}x{c}", floats),
+        Benchmark("random_integers", f"{n}x{c}", integers),
+    ]
+
+
 _POINTWISE = [f"{name}{way}" for name in ("relu", "sigmoid", "tanh") for way in ("", "_backward")]
 _ROWWISE = [f"{name}{way}" for name in ("softmax", "log_softmax") for way in ("", "_backward")]
 
@@ -274,5 +291,6 @@ BENCHMARKS: list[Benchmark] = [
     *(row for layer in _LAYERS for row in _convolution(*layer)),
     *_image_layers(64, 8, 28, 2),
     *_image_layers(16, 64, 55, 3),
+    *_random(128, 784),
     *_CALLS,
 ]

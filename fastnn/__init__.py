@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # type checkers take it for typing's, whose import takes longer
 if TYPE_CHECKING:
-    from fastnn import data, functional, init, layers, losses, models, optim, schedules
+    from fastnn import data, functional, init, layers, losses, models, optim, random, schedules
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
     from fastnn.drawing import draw
@@ -123,6 +123,7 @@ __all__ = [
     "numerical_gradient",
     "op",
     "optim",
+    "random",
     "register_module",
     "save",
     "schedules",
@@ -138,6 +139,7 @@ _HOMES = {
     "losses": "fastnn.losses",
     "models": "fastnn.models",
     "optim": "fastnn.optim",
+    "random": "fastnn.random",
     "schedules": "fastnn.schedules",
     "Checkpoint": "fastnn.callbacks.Checkpoint",
     "EarlyStopping": "fastnn.callbacks.EarlyStopping",

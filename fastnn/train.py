@@ -49,7 +49,8 @@ class Trainer:
         capture: run the training step once in Python, and then replay it in C (see
             ``fastnn.capture``).  False runs every step in Python, for a model or a loss
             that looks at values; so does, after one warning, a step that cannot be replayed.
-            The results have the same bits.
+            The results have the same bits.  A replayed step leaves gradients in ``.grad`` only
+            if a callback has an ``on_batch_end``, which may look at them.
 
     Attributes:
         model, optimizer, schedule, clip_norm, clip_value, scale, shift: as above.
@@ -180,7 +181,12 @@ class Trainer:
         bar = ProgressBar(run) if progress else None
         told = Listeners([*listeners, bar]) if bar else listeners
         interrupts = Interrupts()
-        steps = (ReplayedSteps if self.capture else PythonSteps)(self, run, data)
+        looked_at = bool(listeners.hooks("on_batch_end"))
+        steps = (
+            ReplayedSteps(self, run, data, keep_grad=looked_at)
+            if self.capture
+            else PythonSteps(self, run, data)
+        )
         try:
             with interrupts, in_mode(self.model, training=True):
                 while not run.finished:

@@ -34,11 +34,12 @@ cdef enum:
     GROUP = MAX_SIZES  # the "..." of a row, where a letter would stand
 
 cdef enum Role:
-    IN, MATRIX, RUNS, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, NUMBER
+    IN, MATRIX, RUNS, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, INOUTLABELS, NUMBER
 
 ROLES = {
     "in": IN, "matrix": MATRIX, "rows": RUNS, "target": IN, "weights": WEIGHTS, "labels": LABELS,
     "source": SOURCE, "out": OUT, "out64": OUT64, "outlabels": OUTLABELS, "inout": INOUT,
+    "inoutlabels": INOUTLABELS,
     "float": NUMBER, "int": NUMBER, "bool": NUMBER,
 }
 
@@ -241,7 +242,7 @@ cdef class Kernel:
         for i in range(self.count):
             if self.slots[i].role in (OUT, OUT64, OUTLABELS):
                 found.append(outputs[self.slots[i].place])
-            elif self.slots[i].role == INOUT and updated < 0:
+            elif self.slots[i].role in (INOUT, INOUTLABELS) and updated < 0:
                 updated = self.slots[i].place
         if not found:
             return outputs[updated]
@@ -258,6 +259,7 @@ cdef class Kernel:
         c.itemsize = 4
         for i in range(MAX_FINISHES):
             c.finish[i] = NULL
+        c.passes_on = False
         for i in range(self.size_count):
             c.size[i] = self.fixed[i]
         for i in range(self.count):
@@ -318,7 +320,7 @@ cdef class Kernel:
         cdef Py_ssize_t span = 0
         cdef int wanted = (
             cnp.NPY_FLOAT64 if slot.role in (WEIGHTS, OUT64)
-            else cnp.NPY_INT64 if slot.role in (LABELS, OUTLABELS)
+            else cnp.NPY_INT64 if slot.role in (LABELS, OUTLABELS, INOUTLABELS)
             else binding.type
         )
         if slot.role == SOURCE:

@@ -95,6 +95,7 @@ class _Call:
             "source": "uint8, float32 or float64",
             "out64": "float64",
             "outlabels": "int64",
+            "inoutlabels": "int64",
         }.get(argument.role, str(self.dtype or "float32 or float64"))
         return f"an array of {kind} of shape {self.shape_text(argument)}"
 
@@ -250,7 +251,7 @@ class _Call:
         wanted: np.dtype[Any]
         if argument.role == "out64":
             wanted = np.dtype(np.float64)
-        elif argument.role == "outlabels":
+        elif argument.role in ("outlabels", "inoutlabels"):
             wanted = np.dtype(np.int64)
         else:
             wanted = self.floating(argument, value)
@@ -333,7 +334,7 @@ def normalise(
             lies_apart = lies_apart and not np.may_share_memory(target, value)
         if not (lies_apart and _is_plain(target)):
             copy = np.empty(target.shape, target.dtype.newbyteorder("="))
-            if argument.role == "inout":
+            if not argument.is_output:
                 copy[...] = target
             plain[i] = copy
             copies.append((place, target, copy))

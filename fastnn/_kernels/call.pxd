@@ -49,6 +49,7 @@ ctypedef struct Call:
     void *memory                     # the shared bytes
     Call *finish[MAX_FINISHES]       # elementwise calls that a program has each block of a
     task_t finish_task[MAX_FINISHES]  # product followed by, or NULL
+    int passes_on                    # dW goes to the update that follows, and is not kept
     int status
     int bad_array                    # the array at fault,
     Py_ssize_t bad_index             # and the index in it of the first bad value

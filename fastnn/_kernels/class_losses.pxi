@@ -4,6 +4,15 @@
 # Three phases: check the labels and weigh the rows (one task), the rows in chunks, each with
 # a partial sum of the loss, and the sum of those (one task, in order).
 
+cdef extern from "few_classes_types.h" nogil:
+    const int FN_FEW_CLASSES_32, FN_FEW_CLASSES_64
+    double fn_few_classes_32(
+        Py_ssize_t rows, int classes, const float *scores, const long long *y, double share,
+        float *gradient)
+    double fn_few_classes_64(
+        Py_ssize_t rows, int classes, const double *scores, const long long *y, double share,
+        double *gradient)
+
 cdef enum:
     CHECK = 0
     ROWS = 1
@@ -94,6 +103,16 @@ cdef void add_partial_sums(Call *c, floating *loss) noexcept nogil:
         loss[0] = <floating> total
 
 
+cdef inline double cross_entropy_of_few(
+    Py_ssize_t rows, Py_ssize_t C, const floating *scores, const long long *y, double share,
+    floating *gradient
+) noexcept nogil:
+    if floating is float:
+        return fn_few_classes_32(rows, <int> C, scores, y, share, gradient)
+    else:
+        return fn_few_classes_64(rows, <int> C, scores, y, share, gradient)
+
+
 cdef void cross_entropy(
     Call *c, int phase, Py_ssize_t task, floating *scratch
 ) noexcept nogil:
@@ -114,6 +133,12 @@ cdef void cross_entropy(
     cdef double weights = (<double *> c.memory)[0], share = 1 / weights, sum_of_losses = 0
     cdef double sum_of_exp, of_label
     cdef floating normal
+    cdef int few = FN_FEW_CLASSES_32 if floating is float else FN_FEW_CLASSES_64
+    if C <= few and weight == NULL and sample_weight == NULL:
+        (<double *> c.memory)[1 + task] = cross_entropy_of_few(
+            rows, C, <const floating *> c.array[0] + start * C, y + start, share,
+            d if c.array[5] != NULL else NULL)
+        return
     shift_rows(<const floating *> c.array[0] + start * C, d, rows, C)
     # The label's score goes into the loss before exp overwrites it.
     for i in range(rows):

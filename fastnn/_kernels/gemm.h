@@ -9,16 +9,23 @@
  * B's columns must lie side by side, as they do in a packed panel.
  */
 
+#ifndef FN_ON_THE_WAY
+#define FN_ON_THE_WAY
+enum {FN_NOTHING, FN_KEEP, FN_ASK}; /* what a tile does with B besides multiplying */
+#endif
+
 /* One tile, C = A B (+ C) (+ bias), for `rows` rows and `vectors` vectors of columns, of which
- * the last holds `part` columns when `partial`; with `keep`, B's columns are packed on the way,
- * for the tiles below, while the multiply-adds hide the time that it takes to fetch them.
+ * the last holds `part` columns when `partial`.  The multiply-adds hide the time that it takes to
+ * fetch B: with FN_KEEP its columns are packed on the way, for the tiles below; with FN_ASK the
+ * columns beside them, which the next tile reads, are asked for.
  * Whether and how many are constants once inlined. */
 FN_INLINE void F(fn_tile)(
-    const int rows, const int vectors, const int partial, const int keep, int part,
+    const int rows, const int vectors, const int partial, const int how, int part,
     ptrdiff_t K, const T *a, ptrdiff_t a_row, ptrdiff_t a_k, const T *b, ptrdiff_t b_k,
     T *c, ptrdiff_t c_row, const T *bias, int add, T *packed)
 {
-    V sum[FN_TILE_ROWS][2];
+    V sum[FN_TALLEST][2];
+    const int keep = how == FN_KEEP;
     FN_UNROLL for (int i = 0; i < rows; i++)
         FN_UNROLL for (int j = 0; j < vectors; j++)
             sum[i][j] = F(FN_SPLAT)((T)0);
@@ -32,6 +39,8 @@ FN_INLINE void F(fn_tile)(
                 F(fn_store)(packed + j * L, columns[j]);
                 FN_PREFETCH(b + FN_AHEAD * b_k + j * L);
             }
+            if (how == FN_ASK) /* for its end: where a vector lies on two lines, the first is here */
+                FN_PREFETCH(b + (vectors + j + 1) * L - 1);
         }
         FN_UNROLL for (int i = 0; i < rows; i++) {
             const V x = F(FN_SPLAT)(a[i * a_row]);
@@ -63,38 +72,41 @@ FN_INLINE void F(fn_tile)(
     }
 }
 
-/* The tile with `rows` up to FN_TILE_ROWS and `columns` up to 2 L, each known only now.  With
- * `packed`, which takes all the rows of a tile, B is packed on the way. */
+/* The tile with `rows` up to FN_TALLEST and `columns` up to 2 L, each known only now.  With
+ * `packed`, which takes FN_TILE_ROWS rows, B is packed on the way; with `ask`, what lies to the
+ * right of B is asked for. */
 static void F(fn_gemm_tile)(
     int rows, int columns, ptrdiff_t K, const T *a, ptrdiff_t a_row, ptrdiff_t a_k,
-    const T *b, ptrdiff_t b_k, T *c, ptrdiff_t c_row, const T *bias, int add, T *packed)
+    const T *b, ptrdiff_t b_k, T *c, ptrdiff_t c_row, const T *bias, int add, T *packed, int ask)
 {
     const int two = columns > L, part = columns - two * L;
-#define TILE(ROWS, KEEP) \
-    if (part == L && two) \
-        F(fn_tile)(ROWS, 2, 0, KEEP, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
-    else if (two) \
-        F(fn_tile)(ROWS, 2, 1, KEEP, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
-    else if (part == L) \
-        F(fn_tile)(ROWS, 1, 0, KEEP, L, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed); \
-    else \
-        F(fn_tile)(ROWS, 1, 1, KEEP, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed);
+#define TILE(ROWS, VECTORS, PARTIAL, HOW) \
+    F(fn_tile)(ROWS, VECTORS, PARTIAL, HOW, part, K, a, a_row, a_k, b, b_k, c, c_row, bias, add, packed)
+#define ANY(ROWS, HOW) \
+    if (two && part == L) TILE(ROWS, 2, 0, HOW); \
+    else if (two) TILE(ROWS, 2, 1, HOW); \
+    else if (part == L) TILE(ROWS, 1, 0, HOW); \
+    else TILE(ROWS, 1, 1, HOW);
+#define CASE(ROWS) \
+    case ROWS: \
+        if (ask && two && part == L) TILE(ROWS, 2, 0, FN_ASK); \
+        else ANY(ROWS, FN_NOTHING) \
+        break;
     if (packed) {
-        TILE(FN_TILE_ROWS, 1)
+        ANY(FN_TILE_ROWS, FN_KEEP)
         return;
     }
     switch (rows) {
-        case 1: TILE(1, 0) break;
-        case 2: TILE(2, 0) break;
-        case 3: TILE(3, 0) break;
-        case 4: TILE(4, 0) break;
-        case 5: TILE(5, 0) break;
-        case 6: TILE(6, 0) break;
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if FN_TILE_ROWS == 8
-        case 7: TILE(7, 0) break;
-        case 8: TILE(8, 0) break;
+        CASE(7) CASE(8)
+#endif
+#if FN_TALLEST == 10
+        CASE(9) CASE(10)
 #endif
     }
+#undef CASE
+#undef ANY
 #undef TILE
 }
 

@@ -11,7 +11,14 @@
 #define FN_TILE_ROWS 6
 #endif
 
-#define FN_TILE_SIZE (FN_TILE_ROWS * 2 * FN_LANES_32) /* elements, of the type with most */
+/* A product with no more rows than this reads B once: a weight gradient of 10 classes, turned over. */
+#if FN_VECTOR_BYTES == 64
+#define FN_TALLEST 10
+#else
+#define FN_TALLEST FN_TILE_ROWS
+#endif
+
+#define FN_TILE_SIZE (FN_TALLEST * 2 * FN_LANES_32) /* elements, of the type with most */
 
 /* The sums of a product with few columns take the same registers. */
 #if FN_VECTOR_BYTES == 64

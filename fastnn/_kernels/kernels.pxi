@@ -25,6 +25,7 @@ include "pooling.pxi"
 include "response_norm.pxi"
 include "batch_norm.pxi"
 include "dropout.pxi"
+include "random.pxi"
 include "peak.pxi"
 
 cdef Code kernels[64]
@@ -131,6 +132,11 @@ add(
     "batch_norm_backward", plan_batch_norm_backward,
     <task_t> batch_norm_backward[float], <task_t> batch_norm_backward[double])
 add("dropout", plan_elementwise, <task_t> dropout[float], <task_t> dropout[double])
+add("random_uniform", plan_math, <task_t> random_uniform[float], <task_t> random_uniform[double])
+add("random_normal", plan_math, <task_t> random_normal[float], <task_t> random_normal[double])
+add(
+    "random_integers", plan_math,
+    <task_t> random_integers[float], <task_t> random_integers[double])
 table.kernels = kernels
 table.peak_rounds = peak_rounds
 table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

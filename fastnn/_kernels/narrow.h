@@ -40,8 +40,10 @@ FN_INLINE void F(fn_dots)(
     ptrdiff_t k = 0;
     for (; k + L <= K; k += L) {
         V x[FN_DOT_ROWS];
-        FN_UNROLL for (int i = 0; i < rows; i++)
+        FN_UNROLL for (int i = 0; i < rows; i++) {
             x[i] = F(fn_load)(a + i * a_row + k);
+            FN_PREFETCH(a + (rows + i) * a_row + k); /* the rows that come next */
+        }
         FN_UNROLL for (int j = 0; j < columns; j++) {
             const V y = F(fn_load)(b + j * b_row + k);
             FN_UNROLL for (int i = 0; i < rows; i++)

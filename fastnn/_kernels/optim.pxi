@@ -1,5 +1,10 @@
 # The update rules: every parameter and its optimizer state in one pass over memory, in place.
-# Scalars are rounded to the parameters' type before they are used, as the twins do.
+# Scalars are rounded to the parameters' type before they are used, as the twins do.  Denormal
+# running means and their terms count as zero.
+
+cdef extern from "denormals.h" nogil:
+    unsigned int fn_flush_denormals()
+    void fn_set_float_state(unsigned int)
 
 
 cdef inline floating decayed(floating g, floating w, floating decay) noexcept nogil:
@@ -16,10 +21,13 @@ cdef void sgd_update(Call *c, int phase, Py_ssize_t task, floating *scratch) noe
     cdef floating lr = <floating> c.scalar[0], momentum = <floating> c.scalar[1]
     cdef floating decay = <floating> c.scalar[3], d
     cdef bint nesterov = c.scalar[2] != 0
+    cdef unsigned int state
     if momentum == 0:
         for i in range(start, end):
             w[i] -= lr * decayed(g[i], w[i], decay)
-    elif nesterov:
+        return
+    state = fn_flush_denormals()
+    if nesterov:
         for i in range(start, end):
             d = decayed(g[i], w[i], decay)
             v[i] = v[i] * momentum + d
@@ -28,6 +36,7 @@ cdef void sgd_update(Call *c, int phase, Py_ssize_t task, floating *scratch) noe
         for i in range(start, end):
             v[i] = v[i] * momentum + decayed(g[i], w[i], decay)
             w[i] -= lr * v[i]
+    fn_set_float_state(state)
 
 
 cdef void adam_update(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
@@ -47,11 +56,13 @@ cdef void adam_update(Call *c, int phase, Py_ssize_t task, floating *scratch) no
     cdef floating decay = 0 if decoupled else <floating> c.scalar[5]
     cdef floating keep = <floating> (1 - lr * c.scalar[5]) if decoupled else 1
     cdef floating d
+    cdef unsigned int state = fn_flush_denormals()
     for i in range(start, end):
         d = decayed(g[i], w[i], decay)
         m[i] = b1 * m[i] + c1 * d
         v[i] = b2 * v[i] + c2 * (d * d)
         w[i] = w[i] * keep - rate * m[i] / (square_root(v[i]) * debias + eps)
+    fn_set_float_state(state)
 
 
 cdef inline floating square_root(floating x) noexcept nogil:
@@ -73,6 +84,7 @@ cdef void rmsprop_update(
     cdef floating lr = <floating> c.scalar[0], alpha = <floating> c.scalar[1]
     cdef floating rest = <floating> (1 - c.scalar[1]), eps = <floating> c.scalar[2]
     cdef floating decay = <floating> c.scalar[3], momentum = <floating> c.scalar[4], d
+    cdef unsigned int state = fn_flush_denormals()
     if momentum == 0:
         for i in range(start, end):
             d = decayed(g[i], w[i], decay)
@@ -84,6 +96,7 @@ cdef void rmsprop_update(
             v[i] = alpha * v[i] + rest * (d * d)
             velocity[i] = velocity[i] * momentum + d / (square_root(v[i]) + eps)
             w[i] -= lr * velocity[i]
+    fn_set_float_state(state)
 
 
 cdef void adagrad_update(
@@ -96,10 +109,12 @@ cdef void adagrad_update(
     cdef floating *s = <floating *> c.array[2]
     cdef floating lr = <floating> c.scalar[0], eps = <floating> c.scalar[1]
     cdef floating decay = <floating> c.scalar[2], d
+    cdef unsigned int state = fn_flush_denormals()
     for i in range(start, end):
         d = decayed(g[i], w[i], decay)
         s[i] += d * d
         w[i] -= lr * d / (square_root(s[i]) + eps)
+    fn_set_float_state(state)
 
 
 # --- gradient clipping ----------------------------------------------------------------

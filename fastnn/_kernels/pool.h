@@ -1,10 +1,12 @@
 /* Threads that help when they are there, and are not waited for when they are not.
  *
- * A call's tasks are taken one by one from a counter, by the caller and by every worker that looks
- * in; the caller ends when the counter is spent and the workers that did join have left.  A
- * worker that the system has put aside, because another process has its core, is simply not
- * there: an OpenMP region would wait at its barrier until that worker has had its turn, which
- * on a busy machine costs milliseconds where the work takes microseconds.
+ * Each thread has a share of a call's tasks, which it takes one by one from a counter; then it helps
+ * with the other shares.  A call of the same sizes has the same shares again, so that a thread
+ * finds in its caches what it left there.  The caller ends when all counters are spent and the
+ * workers that did join have left.  A worker that the system has put aside, because another
+ * process has its core, is simply not there: an OpenMP region would wait at its barrier until
+ * that worker has had its turn, which on a busy machine costs milliseconds where the work takes
+ * microseconds.
  *
  * A worker looks for the next job for some microseconds, then sleeps until it is woken.  One job
  * runs at a time; who finds the pool taken works alone.
@@ -29,6 +31,7 @@ typedef void (*fn_work)(void *job, ptrdiff_t task, int thread);
 #endif
 
 #define FN_LOOKS 2000 /* pauses before a worker sleeps, or a caller gives way: some 50 microseconds */
+#define FN_SHARES 64  /* at most; more threads than that begin with another one's */
 #define FN_GET(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define FN_SET(x, value) __atomic_store_n(&(x), value, __ATOMIC_SEQ_CST)
 #define FN_ADD(x, value) __atomic_fetch_add(&(x), value, __ATOMIC_SEQ_CST)
@@ -36,9 +39,8 @@ typedef void (*fn_work)(void *job, ptrdiff_t task, int thread);
 static struct {
     fn_work work;
     void *job;
-    ptrdiff_t tasks;
     int threads;          /* how many may take part, the caller included */
-    ptrdiff_t next;       /* the first task that nobody has taken */
+    int shares;
     int open;             /* whether the fields above belong to a job that goes on */
     int inside;           /* workers between looking at `open` and leaving */
     unsigned generation;  /* counts the jobs */
@@ -47,14 +49,21 @@ static struct {
     int sleepers;
     pthread_mutex_t lock; /* for sleeping and waking alone */
     pthread_cond_t wake;
+    struct {
+        ptrdiff_t next, end; /* the first task that nobody has taken */
+        char apart[128 - 2 * sizeof(ptrdiff_t)]; /* counters on one line would slow each other */
+    } share[FN_SHARES];
 } fn_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static void fn_take_tasks(int thread) {
-    for (;;) {
-        const ptrdiff_t task = FN_ADD(fn_pool.next, 1);
-        if (task >= fn_pool.tasks)
-            return;
-        fn_pool.work(fn_pool.job, task, thread);
+    for (int i = 0; i < fn_pool.shares; i++) {
+        const int share = (thread + i) % fn_pool.shares;
+        for (;;) {
+            const ptrdiff_t task = FN_ADD(fn_pool.share[share].next, 1);
+            if (task >= fn_pool.share[share].end)
+                break;
+            fn_pool.work(fn_pool.job, task, thread);
+        }
     }
 }
 
@@ -110,9 +119,12 @@ static void fn_pool_run(fn_work work, void *job, ptrdiff_t tasks, int threads) {
     fn_start_workers(threads - 1);
     fn_pool.work = work;
     fn_pool.job = job;
-    fn_pool.tasks = tasks;
     fn_pool.threads = threads;
-    FN_SET(fn_pool.next, 0);
+    fn_pool.shares = threads < FN_SHARES ? threads : FN_SHARES;
+    for (int i = 0; i < fn_pool.shares; i++) {
+        fn_pool.share[i].next = tasks * i / fn_pool.shares;
+        fn_pool.share[i].end = tasks * (i + 1) / fn_pool.shares;
+    }
     FN_SET(fn_pool.open, 1);
     FN_ADD(fn_pool.generation, 1);
     if (FN_GET(fn_pool.sleepers)) {

@@ -30,6 +30,11 @@ from fastnn._kernels.reference_images import (  # noqa: F401  (twins, too)
     max_pool2d_backward,
 )
 from fastnn._kernels.reference_images import store as _store
+from fastnn._kernels.reference_random import (  # noqa: F401
+    random_integers,
+    random_normal,
+    random_uniform,
+)
 
 # --- matrix multiply ------------------------------------------------------------------
 

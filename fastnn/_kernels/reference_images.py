@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastnn._kernels.reference_random import words
+
 
 def store(out, value):
     """Put ``value`` where the caller asked for it."""
@@ -274,36 +276,11 @@ def batch_norm_backward(
 # --- dropout --------------------------------------------------------------------------
 
 
-def _philox(counter, key):
-    """Philox4x32-10 (Salmon et al., 2011): counter (n, 4), key (2,) -> words (n, 4), uint32."""
-    c = [np.asarray(counter[:, i], np.uint64) for i in range(4)]
-    k = [int(part) for part in key]
-    low = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
-        first, second = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        high = [part >> np.uint64(32) for part in (first, second)]
-        c = [
-            high[1] ^ c[1] ^ np.uint64(k[0]),
-            second & low,
-            high[0] ^ c[3] ^ np.uint64(k[1]),
-            first & low,
-        ]
-        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
-    return np.stack(c, axis=1).astype(np.uint32)
-
-
 def dropout(x, p, state, out=None):
     """x / (1 - p) where the element's random word is at least p 2**32, else 0.
 
-    ``state`` is (seed, step).  The words of elements 4 i to 4 i + 3 are Philox's for the counter
-    (i, step) and the key seed.  The gradient is ``dropout`` of dout with the same state.
+    ``state`` is (seed, step); the gradient is ``dropout`` of dout with the same one.
     """
-    blocks = np.arange((x.size + 3) // 4, dtype=np.uint64)
-    seed, step = (int(part) % 2**64 for part in state)
-    counter = np.empty((len(blocks), 4), np.uint64)
-    counter[:, 0], counter[:, 1] = blocks % 2**32, blocks >> np.uint64(32)
-    counter[:, 2], counter[:, 3] = step % 2**32, step >> 32
-    words = _philox(counter, (seed % 2**32, seed >> 32)).reshape(-1)[: x.size]
-    kept = words.astype(np.float64).reshape(x.shape) >= np.floor(p * 2**32)
+    kept = words(state, x.size).astype(np.float64).reshape(x.shape) >= np.floor(p * 2**32)
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
     return store(out, np.where(kept, x * scale, np.zeros((), x.dtype)))

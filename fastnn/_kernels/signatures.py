@@ -2,19 +2,20 @@
 
 ``role shape`` for an array, ``type default`` for a scalar:
 
-=========  ============================================================================
-in         read; float32 or float64, one of them in the whole call
-matrix     the same with two dimensions, whatever its strides
-rows       a matrix whose rows are each one run of memory
-target     the same; integers and booleans are converted
-weights    read; any real numbers, finite and not negative, used as float64
-labels     read; any integers, used as int64
-source     read; uint8, float32 or float64
-out        written; ``None`` allocates it, and ``False`` skips it where a ``?`` allows
-out64      the same in float64
-outlabels  the same in int64
-inout      updated in place
-=========  ============================================================================
+===========  ============================================================================
+in           read; float32 or float64, one of them in the whole call
+matrix       the same with two dimensions, whatever its strides
+rows         a matrix whose rows are each one run of memory
+target       the same; integers and booleans are converted
+weights      read; any real numbers, finite and not negative, used as float64
+labels       read; any integers, used as int64
+source       read; uint8, float32 or float64
+out          written; ``None`` allocates it, and ``False`` skips it where a ``?`` allows
+out64        the same in float64
+outlabels    the same in int64
+inout        updated in place
+inoutlabels  the same in int64
+===========  ============================================================================
 
 A letter names a size, which is the same wherever the letter stands, and ``...`` any number
 of dimensions, the same ones wherever it stands.  A dimension may also be a number, or the name
@@ -241,6 +242,9 @@ ROWS: dict[str, dict[str, str]] = {
         "dbeta": "out? C",
     },
     "dropout": {"x": "in ...", "p": "float >=0 <=1", "state": "labels 2", "out": "out ..."},
+    "random_uniform": {"out": "inout ...", "state": "labels 2"},
+    "random_normal": {"out": "inout ...", "state": "labels 2"},
+    "random_integers": {"out": "inoutlabels ...", "bounds": "labels 2", "state": "labels 2"},
 }
 
 
@@ -311,6 +315,9 @@ IN_PLACE = frozenset(ROWS) - {
     "batch_norm",
     "batch_norm_eval",
     "batch_norm_backward",
+    "random_uniform",
+    "random_normal",
+    "random_integers",
 }
 
 # An argument that is needed once a scalar is not zero: (kernel, argument) -> the scalar.
@@ -321,7 +328,7 @@ NEEDED_WITH = {
 
 SCALARS = ("float", "int", "bool")
 OUTPUTS = ("out", "out64", "outlabels")
-WRITTEN = (*OUTPUTS, "inout")
+WRITTEN = (*OUTPUTS, "inout", "inoutlabels")
 
 
 class Argument(NamedTuple):

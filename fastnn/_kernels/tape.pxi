@@ -7,9 +7,11 @@
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 
 cdef extern from "<fenv.h>" nogil:
-    int feclearexcept(int)
-    int fetestexcept(int)
     const int FE_DIVBYZERO, FE_OVERFLOW, FE_UNDERFLOW, FE_INVALID
+
+cdef extern from "flags.h" nogil:
+    int fn_raised_flags(int)
+    void fn_clear_flags()
 
 cdef extern from "clock.h" nogil:
     double fn_seconds()
@@ -70,7 +72,7 @@ cdef void run_loop_task(void *job, Py_ssize_t task, int thread) noexcept nogil:
     cdef int i, flags
     cdef Py_ssize_t first = task * item.chunk
     if item.heed:
-        feclearexcept(ALL_FLAGS)  # those of a kernel that this thread ran
+        fn_clear_flags()  # those of a kernel that this thread ran
     if item.nest.levels == 0:
         part = item.nest
         part.n = min(item.chunk, item.nest.n - first)
@@ -82,9 +84,9 @@ cdef void run_loop_task(void *job, Py_ssize_t task, int thread) noexcept nogil:
             &item.nest, first, min(first + item.chunk, inner_loops(&item.nest)), item.loop,
             item.data)
     if item.heed:
-        flags = fetestexcept(item.heed)
+        flags = fn_raised_flags(item.heed)
         if flags:
-            feclearexcept(ALL_FLAGS)
+            fn_clear_flags()
             item.flags |= flags
 
 
@@ -98,9 +100,9 @@ cdef inline void run_loop(Item *item, int threads) noexcept nogil:
     else:
         run_nest(&item.nest, 0, inner_loops(&item.nest), item.loop, item.data)
     if item.heed:
-        flags = fetestexcept(item.heed)
+        flags = fn_raised_flags(item.heed)
         if flags:
-            feclearexcept(ALL_FLAGS)
+            fn_clear_flags()
             item.flags |= flags
 
 
@@ -376,7 +378,7 @@ cdef class Tape:
                     began = fn_seconds()
                 if item.kind == LOOP:
                     if stale & item.heed:
-                        feclearexcept(ALL_FLAGS)
+                        fn_clear_flags()
                         stale = 0
                     run_loop(item, self.threads)
                     stale |= ALL_FLAGS & ~item.heed

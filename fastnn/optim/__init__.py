@@ -4,6 +4,10 @@
 parameter whose ``decay`` is true (AdamW shrinks W directly instead).  Options belong to
 parameter groups, as in PyTorch: pass a list of dicts with ``"params"`` and the options
 that differ from the constructor's.
+
+On x86 the updates that keep running means count denormal numbers, in float32 those below 1.2e-38,
+as zero: the mean of a gradient that has become zero would be one before long, and cost a
+hundred times as much as another number.
 """
 
 from fastnn.optim.adaptive import Adagrad, Adam, AdamW, RMSprop

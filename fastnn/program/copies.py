@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from fastnn.program.recorder import Recorder
 
 
+def empty(recorder: Recorder, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Traced:
+    """A new array without values."""
+    return recorder.empty(shape, dtype)
+
+
 def fresh(recorder: Recorder, value: Any) -> Traced:
     """A new array with these values."""
     return copied(recorder, value, recorder.empty(value.shape, value.dtype))
@@ -66,7 +71,7 @@ def check_finite(recorder: Recorder, what: str, value: Traced) -> None:
     kind = f"{value.dtype.kind}{value.dtype.itemsize}"
     function = (_doorway.OWN_LOOPS["check_finite", kind], 0)
     recorder.finite[len(recorder.tape)] = (what, value.array)
-    recorder.leave(value)
+    recorder.keep(value)
     recorder.loop("check_finite", function, [value.array], shared=False, bound=0)
 
 

@@ -85,7 +85,8 @@ class Follower(Recorder):
 
     def _differs(self, how: str) -> CaptureError:
         self._difference = (
-            f"the step does not do the same when it is run again: {how}; what changes "
-            "from step to step (random numbers, counters) must be an argument"
+            f"the step does not do the same when it is run again: {how}; what "
+            "changes from step to step (a counter) must be an argument, and random numbers must be "
+            "drawn by a fastnn.random.Generator, which is recorded"
         )
         return CaptureError(self._difference)

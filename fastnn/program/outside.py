@@ -93,16 +93,20 @@ class Outside:
         self._seen: list[Any] = []
         self._written: list[Array] = []
         self._lifted: dict[int, Traced] = {}
-        self._gradients: dict[Node, Array] = {}
+        self._gradients: dict[Node, Array | None] = {}
         self._remembered: dict[int, tuple[dict[str, Any], dict[str, Any], set[str]]] = {}
         self._kept: list[Any] = []
+        self._own_gradients: list[Traced] = []  # of the program, that it leaves in leaves
 
     def copied(self, source: Any, target: Traced) -> Traced:
         """Record a copy."""
         raise NotImplementedError
 
     def leave(self, traced: Traced) -> None:
-        """Keep an array that the step leaves behind when it ends."""
+        """Note that the step leaves an array behind when it ends."""
+
+    def keep(self, traced: Traced) -> None:
+        """An array of the program's own is looked at after a replay."""
         self._kept.append(traced)
 
     # --- while recording ----------------------------------------------------------------
@@ -282,6 +286,7 @@ class Outside:
                 )
             else:
                 self.leave(grad)
+                self._own_gradients.append(grad)
                 node.grad = grad.array
             self._gradients[node] = node.grad
         for cell in self._rates:
@@ -327,6 +332,17 @@ class Outside:
         self._unsaved.clear()
         self._remembered.clear()
         self._written.clear()
+
+    def held(self, keep_grad: bool) -> list[Array]:
+        """The program's own arrays that may be looked at from outside after a replay."""
+        kept = [*self._kept, *self._own_gradients] if keep_grad else self._kept
+        return [each.array for each in kept if isinstance(each, Traced)]
+
+    def give_up(self, gradients: list[Array]) -> None:
+        """Replays do not compute these: leaves that have them are left without a gradient."""
+        for node, gradient in self._gradients.items():
+            if any(gradient is each for each in gradients):
+                self._gradients[node] = node.grad = None
 
     def is_written(self, array: Array) -> bool:
         """Whether a call writes to this array."""

@@ -102,6 +102,8 @@ class Recorder(Outside):
     def empty(self, shape: Sequence[int], dtype: Any, like: Array | None = None) -> Traced:
         """An array of the program, in C order or in the memory order of another."""
         dtype = np.dtype(dtype)
+        if not self._is_inside:  # by somebody who goes on to write to it
+            return self.call("empty", copies.empty, tuple(shape), dtype)
         size = 1
         for length in shape:
             size *= length
@@ -230,6 +232,10 @@ class Recorder(Outside):
             self.tell_flags()
         if why != "done":
             self._raise()
+
+    def begin_anew(self) -> None:
+        """Make the step from its start when it is completed, for the calls are others now."""
+        self._made = 0
 
     def complete(self) -> None:
         """Make the step, after it was recorded: all of it, or what was not made yet."""

@@ -38,7 +38,12 @@ class Recording:
     fuses = True
 
     def __init__(
-        self, step: Step, args: Sequence[Any], feedback: bool = False, capacity: int = 1
+        self,
+        step: Step,
+        args: Sequence[Any],
+        feedback: bool = False,
+        capacity: int = 1,
+        keep_grad: bool = False,
     ) -> None:
         if recorder() is not None:
             raise CaptureError(
@@ -68,6 +73,7 @@ class Recording:
                 ]
                 if not feedback:
                     self._refuse_aliases(args)
+                given_up = self._fuse(first, keep_grad) if self.fuses else []
                 first.complete()
                 first.tell_flags()
             except BaseException:
@@ -78,13 +84,23 @@ class Recording:
             first.put_back()
             raise
         first.conclude()
+        first.give_up(given_up)
         if not (feedback and first.is_self_contained):  # it will not be followed again
             first.forget_calls()
         self._inputs = inputs
         self.recorder = first
         self.tape = first.tape
-        if self.fuses:
-            Fusion(self.tape).run()
+
+    def _fuse(self, recorder: Recorder, keep_grad: bool) -> list[Array]:
+        """Let calls make others; the gradients that are not computed any more."""
+        results: list[Any] = []
+        _mapped(self._returned, lambda each: results.append(values_of(each)))
+        left = [each.array for each in recorder.left_in_objects()]
+        held = [*recorder.held(keep_grad), *left, *results]
+        given_up: list[Array] = Fusion(recorder.tape).run(held)
+        if any(map(recorder.tape.is_fused, range(len(recorder.tape)))):
+            recorder.begin_anew()
+        return given_up
 
     def _trace(
         self,

@@ -26,7 +26,7 @@ MOST_RECORDINGS = 64  # that a program keeps
 _kept = Kept()  # of iterate
 
 
-def capture(step: Step) -> Program:
+def capture(step: Step, *, keep_grad: bool = False) -> Program:
     """A program that does what step does, without Python.
 
     ::
@@ -45,12 +45,16 @@ def capture(step: Step) -> Program:
     The first call with arguments of new shapes or dtypes runs the step in Python, and
     records the calls that it makes; later ones replay them, in C.  Recorded are the
     arguments, Tensors and parameters, and what optimizers keep: all that may change.  An
-    array from outside the step is a constant.
+    array from outside the step is a constant.  Random numbers come from ``fastnn.random``, which
+    draws new ones at each replay.
 
     Args:
         step: a function of arrays, made of NumPy's functions and fastnn's; it may change its
             arguments and parameters in place, and returns arrays or Tensors, alone or in
             lists, tuples and dicts.
+        keep_grad: True leaves each gradient in its parameter's ``.grad``, as the step does.
+            Otherwise one that only the optimizer reads goes straight to the update, block by
+            block, and ``.grad`` is None afterwards: this saves memory, and time.
 
     Returns:
         A :class:`Program`.
@@ -62,14 +66,15 @@ def capture(step: Step) -> Program:
     """
     if not callable(step):
         raise TypeError(f"step must be a function, got {type(step).__name__}")
-    return Program(step)
+    return Program(step, keep_grad=keep_grad)
 
 
 class Program:
     """What :func:`capture` returns: called as the step, it replays the step's calls."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, *, keep_grad: bool = False) -> None:
         self._step = step
+        self._keep_grad = keep_grad
         self._recordings: dict[Any, Recording] = {}
         self._lock = threading.Lock()
         self._has_warned = False
@@ -98,7 +103,7 @@ class Program:
             recording = self._recordings.get(key)
             if recording is None or not recording.holds():
                 self._recordings.pop(key, None)
-                recording = Recording(self._step, args)
+                recording = Recording(self._step, args, keep_grad=self._keep_grad)
                 self._keep(key, recording)
             else:
                 recording.take(args)

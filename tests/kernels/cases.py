@@ -9,6 +9,7 @@ import numpy as np
 from kernels.conv_cases import CONVOLUTIONS
 from kernels.harness import Arguments, Case, Magnitudes
 from kernels.layer_cases import LAYERS
+from kernels.random_cases import RANDOM
 from kernels.update_cases import UPDATES
 
 
@@ -332,5 +333,6 @@ CASES: list[Case] = [
     Case("gather_labels", "gather_labels", _gather_labels, exact),
     *CONVOLUTIONS,
     *LAYERS,
+    *RANDOM,
 ]
 BY_LABEL = {case.label: case for case in CASES}

@@ -46,9 +46,7 @@ def test_softmax_ignores_a_common_shift(x, shift):
     """Exactly so, where adding the shift does not round."""
     x = np.round(x * 4) / 4
     np.testing.assert_array_equal(k.softmax(x + x.dtype.type(shift)), k.softmax(x))
-    np.testing.assert_array_equal(
-        k.log_softmax(x + x.dtype.type(shift)), k.log_softmax(x)
-    )
+    np.testing.assert_array_equal(k.log_softmax(x + x.dtype.type(shift)), k.log_softmax(x))
 
 
 @given(labelled())
@@ -99,6 +97,10 @@ def test_updates_of_rate_zero_or_gradient_zero_change_nothing(w):
     kept, g, state = w.copy(), w[::-1] + 1, np.abs(w)
     k.sgd_update(w, g, 0.0)
     k.sgd_update(w, 0 * g, 0.1)
+    np.testing.assert_array_equal(w, kept)
+    # An update with running means may count a denormal weight as zero.
+    kept[np.abs(kept) < np.finfo(w.dtype).tiny] = 0
+    w[:] = kept
     k.adam_update(w, g, state.copy(), state.copy(), 3, 0.0)
     k.adam_update(w, 0 * g, 0 * g, state.copy(), 3, 0.1)
     k.rmsprop_update(w, g, state.copy(), 0.0)
