@@ -93,8 +93,8 @@ def kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
 
 def _argument(recorder: Recorder, row: Any, value: Any) -> Any:
     if isinstance(value, Traced):
-        wanted = {"labels": np.int64, "weights": np.float64}.get(row.role)
-        kinds = "biuf" if row.role == "weights" else "iu"
+        wanted = {"labels": np.int64, "weights": np.float64, "in64": np.float64}.get(row.role)
+        kinds = "iu" if row.role == "labels" else "biuf"
         if wanted is not None and value.dtype.kind in kinds and value.dtype != wanted:
             return recorder.cast(value, wanted)
     return value
