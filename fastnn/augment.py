@@ -203,6 +203,5 @@ class AugmentedRows:
 def _fits(name: str, size: tuple[int, int], room: tuple[int, ...], what: str) -> None:
     if size[0] > room[0] or size[1] > room[1]:
         raise ValueError(
-            f"augment: {name}={size} is larger than {what}, which have {room[0]} rows and {room[1]} "
-            "columns"
+            f"augment: {name}={size} is larger than {what}, {room[0]} rows and {room[1]} columns"
         )

@@ -46,7 +46,7 @@ def draw_transforms(
         of that on its left; 1 to mirror, else 0; the factors of brightness and contrast; of
         the rectangle to hide, the fraction of the room above it and on its left.
     """
-    state = _state("draw_transforms", seed, epoch)
+    state = _state("draw_transforms", seed, epoch, "epoch")
     shifts = _pair("draw_transforms", "shift", shift)
     return kernels.draw_transforms(
         indices, state, rotation, *shifts, flip, brightness, contrast, out
