@@ -13,6 +13,7 @@ from training import assert_same_weights
 
 import fastnn
 from fastnn import Augment, optim
+from fastnn._kernels import reference
 from fastnn.layers import Conv2d, Flatten, Linear, Module, ReLU, Sequential
 from fastnn.train import Trainer
 
@@ -244,6 +245,103 @@ def test_it_helps_where_the_test_images_are_moved():
 
 
 # --- Augment itself -------------------------------------------------------------------
+
+IMAGES = np.random.default_rng(5).uniform(1, 2, (200, 2, 7, 9))
+
+
+def moved(image: np.ndarray, down: int, right: int, fill: float) -> np.ndarray:
+    wide = np.pad(image, ((0, 0), (9, 9), (9, 9)), constant_values=fill)
+    return wide[:, 9 - down : 16 - down, 9 - right : 18 - right]
+
+
+def one_of(image: np.ndarray, candidates: list[np.ndarray]) -> int:
+    """Which of the candidates the image is, to the bit."""
+    found = [i for i, each in enumerate(candidates) if np.array_equal(each, image)]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_shift():
+    """Each of the moves, and none but these."""
+    places = [(down, right) for down in (-2, -1, 0, 1, 2) for right in (-1, 0, 1)]
+    made = Augment(shift=(2, 1), fill=0.5)(IMAGES)
+    found = {
+        one_of(new, [moved(image, *place, 0.5) for place in places])
+        for image, new in zip(IMAGES, made, strict=True)
+    }
+    assert found == set(range(len(places)))
+
+
+def test_a_flip():
+    made = Augment(flip=0.3)(IMAGES)
+    found = [one_of(new, [image, image[..., ::-1]]) for image, new in zip(IMAGES, made, strict=True)]
+    assert 30 < sum(found) < 90
+    np.testing.assert_array_equal(Augment(flip=1.0)(IMAGES), IMAGES[..., ::-1])
+
+
+def test_a_crop():
+    places = [(top, left) for top in range(4) for left in range(3)]
+    found = {
+        one_of(new, [image[:, top : top + 4, left : left + 7] for top, left in places])
+        for image, new in zip(IMAGES, Augment(crop=(4, 7))(IMAGES), strict=True)
+    }
+    assert found == set(range(len(places)))
+
+
+def test_brightness():
+    factors = Augment(brightness=0.3)(IMAGES) / IMAGES
+    assert np.ptp(factors, axis=(1, 2, 3)).max() < 1e-12
+    assert 0.7 <= factors.min() < 0.75
+    assert 1.25 < factors.max() <= 1.3
+
+
+def test_contrast():
+    middle = IMAGES.mean(axis=(1, 2, 3), keepdims=True)
+    factors = (Augment(contrast=0.3)(IMAGES) - middle) / (IMAGES - middle)
+    assert np.ptp(factors, axis=(1, 2, 3)).max() < 1e-8
+    assert 0.7 <= factors.min() < 0.75
+    assert 1.25 < factors.max() <= 1.3
+
+
+def test_an_occlusion():
+    made = Augment(occlusion=(2, 4), fill=-3)(IMAGES)
+    hidden = made != IMAGES
+    assert (made[hidden] == -3).all()
+    corners = set()
+    for each in hidden:
+        assert (each[0] == each[1]).all()
+        rows, columns = np.flatnonzero(each[0].any(axis=1)), np.flatnonzero(each[0].any(axis=0))
+        assert (len(rows), len(columns), each[0].sum()) == (2, 4, 8)
+        corners.add((rows[0], columns[0]))
+    assert corners == {(i, j) for i in range(6) for j in range(6)}
+
+
+def test_a_rotation():
+    """The mean angle and its limits, from where a bright pixel far from the middle goes."""
+    images = np.zeros((400, 1, 41, 41))
+    images[:, :, 19:22, 38:41] = 1  # right of the middle
+    made = Augment(rotation=30)(images)
+    rows, columns = np.indices((41, 41)) - 20
+    total = made.sum(axis=(1, 2, 3))
+    down, right = ((made * place).sum(axis=(1, 2, 3)) / total for place in (rows, columns))
+    degrees = np.degrees(np.arctan2(-down, right))
+    assert -30.5 < degrees.min() < -28
+    assert 28 < degrees.max() < 30.5
+    assert abs(degrees.mean()) < 4
+
+
+def test_each_argument_reaches_its_place():
+    """Of the twins: all at once, and in a run after the seed and the epoch."""
+    how = Augment(
+        rotation=9, shift=(1, 2), crop=(5, 8), flip=0.4, brightness=0.1, contrast=0.2,
+        occlusion=(3, 2), fill=0.7,
+    )  # fmt: skip
+    key = np.random.SeedSequence(6, spawn_key=(0, 1)).generate_state(1, np.uint64)[0] >> 1
+    rows = np.arange(len(IMAGES))
+    table = reference.draw_transforms(rows, (key, 2), 9.0, 1, 2, 0.4, 0.1, 0.2)
+    expected = reference.gather_images(IMAGES, rows, table, 5, 8, 3, 2, 0.7)
+    np.testing.assert_allclose(how(IMAGES, seed=6, epoch=2), expected, rtol=1e-12)
+
 
 
 def test_a_call_varies_a_copy(dtype):
