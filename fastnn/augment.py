@@ -17,7 +17,7 @@ Pair: TypeAlias = "int | tuple[int, int]"
 
 
 class Augment:
-    """How the images of a training run are varied: ``trainer.fit(X, y, augment=Augment(flip=True))``.
+    """How a run varies its images: ``trainer.fit(X, y, augment=fastnn.Augment(flip=True))``.
 
     Each image is varied anew in each epoch, by draws that depend on the seed of ``fit``, the
     epoch and the image's place in X alone: neither on the order, the batch size or the number of

@@ -195,7 +195,7 @@ def make_plan(
     Raises:
         TypeError, ValueError: naming the argument.
     """
-    given = {
+    given: dict[str, Any] = {
         "epochs": None if epochs is None else whole("epochs", epochs, 1),
         "batch_size": None if batch_size is None else whole("batch_size", batch_size, 1),
         "shuffle": None if shuffle is None else bool(shuffle),

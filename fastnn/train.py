@@ -282,7 +282,8 @@ class Trainer:
         Raises:
             TypeError, ValueError: naming the argument and what is wrong with it.
         """
-        return self._measure(self._evaluated(X, y, self._run and self._run.augment))
+        augment = None if self._run is None else self._run.augment
+        return self._measure(self._evaluated(X, y, augment))
 
     def _measure(self, data: Batches) -> dict[str, float]:
         loss, hits, chances = 0.0, 0, 0

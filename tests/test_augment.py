@@ -125,9 +125,7 @@ def test_stopped_and_resumed(after, capture, tmp_path):
     whole = fitted(ALL, validation_data=(XV, YV))
     cut = make(ALL)
     with pytest.raises(KeyboardInterrupt):
-        cut.fit(
-            X, Y, augment=ALL, validation_data=(XV, YV), callbacks=[StopAfter(after)], **PLAN
-        )
+        cut.fit(X, Y, augment=ALL, validation_data=(XV, YV), callbacks=[StopAfter(after)], **PLAN)
     cut.save(tmp_path / "run")
     for given in (None, copy.deepcopy(ALL)):
         resumed = Trainer.resume(tmp_path / "run")
@@ -238,10 +236,11 @@ def test_the_data_are_not_touched_and_their_layout_does_not_matter():
 def test_it_helps_where_the_test_images_are_moved():
     """The point of it: trained with shifts, a net knows what it saw elsewhere."""
     moved = np.roll(XV, 1, axis=3)
-    scores = [
-        fitted(augment, epochs=30).evaluate(moved, YV)["loss"] for augment in (None, Augment(shift=1))
-    ]
-    assert scores[1] < 0.5 * scores[0]
+    plain, shifted = (
+        fitted(augment, epochs=30).evaluate(moved, YV)["loss"]
+        for augment in (None, Augment(shift=1))
+    )
+    assert shifted < 0.5 * plain
 
 
 # --- Augment itself -------------------------------------------------------------------
@@ -274,7 +273,8 @@ def test_a_shift():
 
 def test_a_flip():
     made = Augment(flip=0.3)(IMAGES)
-    found = [one_of(new, [image, image[..., ::-1]]) for image, new in zip(IMAGES, made, strict=True)]
+    mirrored = IMAGES[..., ::-1]
+    found = [one_of(new, list(pair)) for *pair, new in zip(IMAGES, mirrored, made, strict=True)]
     assert 30 < sum(found) < 90
     np.testing.assert_array_equal(Augment(flip=1.0)(IMAGES), IMAGES[..., ::-1])
 
@@ -341,7 +341,6 @@ def test_each_argument_reaches_its_place():
     table = reference.draw_transforms(rows, (key, 2), 9.0, 1, 2, 0.4, 0.1, 0.2)
     expected = reference.gather_images(IMAGES, rows, table, 5, 8, 3, 2, 0.7)
     np.testing.assert_allclose(how(IMAGES, seed=6, epoch=2), expected, rtol=1e-12)
-
 
 
 def test_a_call_varies_a_copy(dtype):

@@ -28,9 +28,10 @@ def draw_transforms(
     (4 i, epoch) to (4 i + 2, epoch) and the key seed.
     """
     seed, epoch = (int(part) % 2**64 for part in state)
-    blocks = 4 * np.asarray(indices).astype(np.uint64)[:, None] + np.arange(3, dtype=np.uint64)
-    counter = np.empty((blocks.size, 4), np.uint64)
-    counter[:, 0], counter[:, 1] = blocks.ravel() % 2**32, blocks.ravel() >> np.uint64(32)
+    first = np.asarray(indices).astype(np.uint64) * np.uint64(4)
+    blocks = np.add.outer(first, np.arange(3, dtype=np.uint64)).ravel()
+    counter = np.empty((len(blocks), 4), np.uint64)
+    counter[:, 0], counter[:, 1] = blocks % 2**32, blocks >> np.uint64(32)
     counter[:, 2], counter[:, 3] = epoch % 2**32, epoch >> 32
     u = _philox(counter, (seed % 2**32, seed >> 32)).reshape(-1, 12)[:, :10] / 2**32
     angle = (2 * u[:, 0] - 1) * rotation * (np.pi / 180)
@@ -74,9 +75,7 @@ def _turned(image, rows, columns, t, fill):
     y, x = np.clip(y, 0, T(image.shape[1] + 1)), np.clip(x, 0, T(image.shape[2] + 1))
     i, j = y.astype(int), x.astype(int)
     a, b, c, d = (
-        _look_up(image, i + below - 1, j + right - 1, fill)
-        for below in (0, 1)
-        for right in (0, 1)
+        _look_up(image, i + below - 1, j + right - 1, fill) for below in (0, 1) for right in (0, 1)
     )
     above, below = a + (x - j.astype(T)) * (b - a), c + (x - j.astype(T)) * (d - c)
     return above + (y - i.astype(T)) * (below - above)
@@ -125,7 +124,8 @@ def gather_images(
             offset = (1 - t[CONTRAST]) * t[BRIGHTNESS] * mean * scale
         if T(factor) != 1 or T(offset + shift) != 0:
             x[...] = x * T(factor) + T(offset + shift)
-        top, left = _place(t[OCCLUSION_H], height - hidden_h), _place(t[OCCLUSION_W], width - hidden_w)
+        top = _place(t[OCCLUSION_H], height - hidden_h)
+        left = _place(t[OCCLUSION_W], width - hidden_w)
         hidden = T(fill) if scale == 1 and shift == 0 else T(fill) * T(scale) + T(shift)
         x[:, top : top + hidden_h, left : left + hidden_w] = hidden
     return store(out, result)
