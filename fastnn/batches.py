@@ -68,8 +68,11 @@ class Batches:
         # Rows of weight zero take no part, so no batch can consist of them alone.
         self.rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
         self._scale, self._shift = scale, shift
-        self._augmented = None if augment is None else AugmentedRows(augment, X, seed)
-        self._row_shape = self._augmented.row_shape if self._augmented else X.shape[1:]
+        self._augmented, self._row_shape = None, X.shape[1:]
+        if augment is not None:
+            X = np.ascontiguousarray(X)  # so that the two below share it
+            self._augmented = AugmentedRows(augment, X, seed)
+            self._row_shape = self._augmented.row_shape
         self._X = X.reshape(len(X), -1)
         self._x_buffer = np.empty((size, *self._row_shape), dtype)
         self._y_buffer = np.empty((size, *y.shape[1:]), y.dtype)
