@@ -95,13 +95,17 @@ def _rows_of(kernel: Any) -> tuple[list[tuple[str, Any, Any]], list[bool], bool]
 def _argument(recorder: Recorder, row: Any, value: Traced) -> Traced:
     wanted = _WANTED.get(row.role)
     if wanted is not None:
-        kinds = "biuf" if row.role == "weights" else "iu"
+        kinds = "biuf" if wanted == np.float64 else "iu"
         if value.dtype.kind in kinds and value.dtype != wanted:
             return recorder.cast(value, wanted)
     return value
 
 
-_WANTED = {"labels": np.dtype(np.int64), "weights": np.dtype(np.float64)}
+_WANTED = {
+    "labels": np.dtype(np.int64),
+    "weights": np.dtype(np.float64),
+    "in64": np.dtype(np.float64),
+}
 
 
 def _made_plain(
