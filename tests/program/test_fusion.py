@@ -221,3 +221,26 @@ def test_weights_that_are_used_again_are_not_updated_before() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(program(A, B), eager(A, B).detach().numpy())
     np.testing.assert_array_equal(layer.weight.data, twin.weight.data)
+
+
+def test_an_update_waits_for_a_check_of_targets() -> None:
+    """What comes between a gradient and its update may end the step: weights are as they were."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 6)).astype(np.float32)
+    layer = layers.Linear(6, 1, seed=1)
+    made = optim.SGD(layer.parameters(), lr=0.1)
+
+    def step(X: Any, targets: Any) -> Any:
+        made.zero_grad()
+        loss = (layer(X) ** 2).sum()
+        loss.backward()
+        other = fastnn.binary_cross_entropy(fastnn.Tensor(X[:, :1]), targets)
+        made.step()
+        return loss, other
+
+    program = fastnn.capture(step)
+    program(X, np.ones((5, 1), np.float32))
+    before = layer.weight.data.copy()
+    with pytest.raises(ValueError, match="target"):
+        program(X, np.full((5, 1), 1.5, np.float32))
+    np.testing.assert_array_equal(layer.weight.data, before)
