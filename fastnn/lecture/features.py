@@ -1,0 +1,266 @@
+"""Features against end-to-end training, on Fashion-MNIST.
+
+    image -> features -> linear classifier     designed features; only the classifier learns
+    image -> ConvNet                           all that lies between pixels and scores learns
+
+One linear classifier gets the pixels, histograms of oriented gradients and a bag of visual
+words; the ConvNet's last layer is a linear classifier too, of features that it has learned.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+import fastnn
+from fastnn import data, models
+from fastnn.lecture import NotInstalledError
+from fastnn.lecture.page import Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array: TypeAlias = npt.NDArray[Any]
+
+DATA = "idx:/usr/share/datasets/fashion-mnist"
+# Chosen on images of the training part: 8,000 to train with, 5,000 others to score.
+EPOCHS, CONVNET_EPOCHS = 20, 10
+BATCH_SIZE, LEARNING_RATE = 128, 1e-3
+
+
+class Row(NamedTuple):
+    """How one way from pixels to classes did.
+
+    Attributes:
+        features: what the linear classifier gets.
+        length: of its vector.
+        extraction: seconds for both parts, k-means included; None where training does it.
+        training: seconds to train.
+        train, test: the accuracies.
+    """
+
+    features: str
+    length: int
+    extraction: float | None
+    training: float
+    train: float
+    test: float
+
+
+class Outcome(NamedTuple):
+    """The rows of the table, and what they were made with, for the drawing."""
+
+    rows: list[Row]
+    vocabulary: Any
+    convnet: fastnn.Sequential
+
+
+def load(spec: str = DATA) -> data.Dataset:
+    """Images (N, C, H, W).
+
+    Raises:
+        NotInstalledError: there is no Fashion-MNIST where Debian's package puts it.
+        ValueError: the samples are no images of at least 12 x 12; or see ``data.load``.
+        OSError: see ``data.load``.
+    """
+    try:
+        images = data.load(spec).as_images()
+    except FileNotFoundError as error:
+        if spec != DATA:
+            raise
+        raise NotInstalledError(
+            f"{error.filename}: no Fashion-MNIST: apt install dataset-fashion-mnist, or name the"
+            " folder of its files with --data idx:FOLDER"
+        ) from None
+    height, width = images.shape[1:]
+    if min(height, width) < 12:
+        raise ValueError(f"{spec}: images of {height} x {width}, wanted at least 12 x 12")
+    return images
+
+
+def some_of(whole: data.Dataset, samples: int | None = None) -> data.Dataset:
+    """At most that many images of each part, drawn at random; all for None."""
+    rng = np.random.default_rng(0)
+    train, test = (
+        np.sort(rng.permutation(len(y))[:samples]) for y in (whole.y_train, whole.y_test)
+    )
+    return replace(
+        whole,
+        x_train=whole.x_train[train],
+        y_train=whole.y_train[train],
+        x_test=whole.x_test[test],
+        y_test=whole.y_test[test],
+    )
+
+
+def grey(images: Array) -> Array:
+    """(N, H, W): the mean of the channels of (N, C, H, W)."""
+    return images[:, 0] if images.shape[1] == 1 else images.mean(axis=1, dtype=np.float32)
+
+
+def standardize(train: Array, test: Array) -> None:
+    """Bring each feature of ``train`` (N, D) to mean 0 and deviation 1, in place.
+
+    ``test`` (M, D) gets the same scale and shift.  What is constant in ``train`` is only
+    centred.
+    """
+    mean, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+    deviation[deviation <= 1e-6 * deviation.max()] = 1
+    for x in (train, test):
+        x -= mean.astype(x.dtype)
+        x /= deviation.astype(x.dtype)
+
+
+def fit(model: fastnn.Module, X: Array, y: Array, epochs: int, **how: Any) -> fastnn.Trainer:
+    """Train a classifier on the softmax loss; the learning rate falls as a cosine."""
+    optimizer = fastnn.Adam(model.parameters(), lr=LEARNING_RATE)
+    trainer = fastnn.Trainer(model, "cross_entropy", optimizer, schedule="cosine", **how)
+    bar = sys.stderr is not None and sys.stderr.isatty()
+    trainer.fit(X, y, epochs=epochs, batch_size=BATCH_SIZE, seed=0, progress=bar)
+    return trainer
+
+
+def classify(
+    features: str, extract: Callable[[Array], Array], images: data.Dataset, began: float
+) -> Row:
+    """The row of a linear classifier on features, extracted since ``began``."""
+    X, X_test = extract(images.x_train), extract(images.x_test)
+    extracted = perf_counter()
+    standardize(X, X_test)
+    model = models.linear(X.shape[1], len(images.classes), seed=0)
+    trainer = fit(model, X, images.y_train, EPOCHS)
+    trained = perf_counter()
+    accuracies = _accuracies(trainer, X, X_test, images)
+    return Row(features, X.shape[1], extracted - began, trained - extracted, *accuracies)
+
+
+def end_to_end(images: data.Dataset) -> tuple[Row, fastnn.Sequential]:
+    """The row of a LeNet, trained from the pixels to the scores, and the net."""
+    began = perf_counter()
+    scale, shift = images.standardization()
+    model = models.lenet(len(images.classes), input_shape=images.shape, seed=0)
+    trainer = fit(model, images.x_train, images.y_train, CONVNET_EPOCHS, scale=scale, shift=shift)
+    seconds = perf_counter() - began
+    accuracies = _accuracies(trainer, images.x_train, images.x_test, images)
+    last: Any = model[-1]
+    length = last.weight.shape[0]
+    return Row("ConvNet, end to end", length, None, seconds, *accuracies), model
+
+
+def _accuracies(
+    trainer: fastnn.Trainer, X: Array, X_test: Array, images: data.Dataset
+) -> tuple[float, float]:
+    train = trainer.evaluate(X, images.y_train)["accuracy"]
+    return train, trainer.evaluate(X_test, images.y_test)["accuracy"]
+
+
+def compare(images: data.Dataset) -> Outcome:
+    """All rows, one after the other.
+
+    Raises:
+        NotInstalledError: without scikit-image or scikit-learn.
+    """
+    describe = _descriptors()
+
+    def pixels(images: Array) -> Array:
+        return images.reshape(len(images), -1).astype(np.float32)
+
+    def gradients(images: Array) -> Array:
+        histograms: Array = describe.oriented_gradients(grey(images))
+        return histograms.reshape(len(images), -1)
+
+    rows = [
+        classify("pixels", pixels, images, perf_counter()),
+        classify("oriented gradients", gradients, images, perf_counter()),
+    ]
+    began = perf_counter()
+    vocabulary = describe.VisualWords(grey(images.x_train))
+
+    def words(images: Array) -> Array:
+        bags: Array = vocabulary.histograms(grey(images))
+        return bags
+
+    rows.append(classify("bag of visual words", words, images, began))
+    row, convnet = end_to_end(images)
+    return Outcome([*rows, row], vocabulary, convnet)
+
+
+def _descriptors() -> Any:
+    try:
+        from fastnn.lecture import descriptors
+    except ImportError as error:
+        raise NotInstalledError(
+            f"features needs scikit-image and scikit-learn ({error}): install them, or"
+            " fastnn[features]"
+        ) from None
+    return descriptors
+
+
+def show(page: Page, spec: str = DATA, samples: int | None = None) -> None:
+    """Print the table, for the data of that name: see :func:`load`."""
+    _descriptors()  # what is missing is said before minutes have passed
+    whole = load(spec)
+    images = some_of(whole, samples)
+    train, test = (
+        f"{n:,}" if n == all_of_it else f"{n:,} of {all_of_it:,}"
+        for n, all_of_it in (
+            (len(images.y_train), len(whole.y_train)),
+            (len(images.y_test), len(whole.y_test)),
+        )
+    )
+    page.say(
+        f"""
+        {"Fashion-MNIST" if spec == DATA else spec}: {train} images to train with, {test} to test
+        with. A linear classifier on standardised features, {EPOCHS} epochs, and a ConvNet,
+        {CONVNET_EPOCHS} epochs, by Adam on the softmax loss; threads: {fastnn.get_num_threads()}.
+        """
+    )
+    outcome = compare(images)
+    rows = outcome.rows
+    page.table(
+        {
+            "features": [row.features for row in rows],
+            "length": [f"{row.length:,}" for row in rows],
+            "extraction, s": [
+                "" if row.extraction is None else f"{row.extraction:.1f}" for row in rows
+            ],
+            "training, s": [f"{row.training:.1f}" for row in rows],
+            "train accuracy": [f"{row.train:.1%}" for row in rows],
+            "test accuracy": [f"{row.test:.1%}" for row in rows],
+        }
+    )
+    page.say(
+        f"""
+        No label shaped the first three vectors: they are designed, but for the words, which
+        k-means finds among patches of the training images. The ConvNet's {rows[-1].length} numbers
+        are what its last layer classifies; they are learned with that layer, from the labels.
+        """
+    )
+    page.picture("features", lambda figure: paint(figure, images, outcome))
+
+
+def paint(figure: Figure, images: data.Dataset, outcome: Outcome) -> None:
+    """An image, its gradients, the commonest visual words, and the ConvNet's first filters."""
+    some = grey(images.x_train[:200])
+    patches = outcome.vocabulary.mean_patches(some, 16)
+    convolution: Any = outcome.convnet[0]
+    filters = convolution.weight.data[:16].mean(axis=1)
+    panels = {
+        "pixels": some[:4],
+        "oriented gradients": np.stack([_descriptors().picture_of_gradients(x) for x in some[:4]]),
+        "visual words": patches,
+        "the ConvNet's first filters": filters,
+    }
+    parts: Any = figure.subfigures(1, len(panels))
+    for part, (title, pictures) in zip(parts, panels.items(), strict=True):
+        part.suptitle(title, fontsize="medium")
+        side = int(len(pictures) ** 0.5)
+        for axes, picture in zip(part.subplots(side, side).flat, pictures, strict=False):
+            axes.imshow(picture, cmap="gray_r")
+            axes.axis("off")
