@@ -114,9 +114,13 @@ class VisualWords:
         return bags
 
     def mean_patches(self, images: Array, number: int) -> Array:
-        """What the most frequent words stand for, (number, 9, 9), the commonest first."""
+        """What the words in images stand for, (number, 9, 9), the commonest first.
+
+        Fewer than that number where there are fewer.
+        """
         nearest = self.nearest(images)
-        common = np.bincount(nearest.ravel(), minlength=self.words).argsort()[::-1][:number]
+        counts = np.bincount(nearest.ravel())
+        common = counts.argsort()[::-1][: min(number, np.count_nonzero(counts))]
         patches = np.lib.stride_tricks.sliding_window_view(images, (PATCH, PATCH), (1, 2))
         return np.stack([patches[nearest == word].mean(axis=0) for word in common])
 

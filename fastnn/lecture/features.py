@@ -208,17 +208,19 @@ def show(page: Page, spec: str = DATA, samples: int | None = None) -> None:
     whole = load(spec)
     images = some_of(whole, samples)
     train, test = (
-        f"{n:,}" if n == all_of_it else f"{n:,} of {all_of_it:,}"
-        for n, all_of_it in (
-            (len(images.y_train), len(whole.y_train)),
-            (len(images.y_test), len(whole.y_test)),
+        f"{len(part):,}" if len(part) == len(all_of_it) else f"{len(part):,} of {len(all_of_it):,}"
+        for part, all_of_it in (
+            (images.y_train, whole.y_train),
+            (images.y_test, whole.y_test),
         )
     )
+    name = "Fashion-MNIST" if spec == DATA else spec
     page.say(
         f"""
-        {"Fashion-MNIST" if spec == DATA else spec}: {train} images to train with, {test} to test
-        with. A linear classifier on standardised features, {EPOCHS} epochs, and a ConvNet,
-        {CONVNET_EPOCHS} epochs, by Adam on the softmax loss; threads: {fastnn.get_num_threads()}.
+        {name}: {train} images to train with, {test} to test with. A linear classifier on
+        standardised features, {EPOCHS} epochs, and a ConvNet, {CONVNET_EPOCHS} epochs, by Adam on
+        the softmax loss; threads: {fastnn.get_num_threads()}. Seconds, and the accuracies on both
+        parts:
         """
     )
     outcome = compare(images)
@@ -231,8 +233,8 @@ def show(page: Page, spec: str = DATA, samples: int | None = None) -> None:
                 "" if row.extraction is None else f"{row.extraction:.1f}" for row in rows
             ],
             "training, s": [f"{row.training:.1f}" for row in rows],
-            "train accuracy": [f"{row.train:.1%}" for row in rows],
-            "test accuracy": [f"{row.test:.1%}" for row in rows],
+            "train": [f"{row.train:.1%}" for row in rows],
+            "test": [f"{row.test:.1%}" for row in rows],
         }
     )
     page.say(
@@ -261,6 +263,7 @@ def paint(figure: Figure, images: data.Dataset, outcome: Outcome) -> None:
     for part, (title, pictures) in zip(parts, panels.items(), strict=True):
         part.suptitle(title, fontsize="medium")
         side = int(len(pictures) ** 0.5)
-        for axes, picture in zip(part.subplots(side, side).flat, pictures, strict=False):
+        grid = part.subplots(side, side, squeeze=False)
+        for axes, picture in zip(grid.flat, pictures, strict=False):
             axes.imshow(picture, cmap="gray_r")
             axes.axis("off")
