@@ -5,6 +5,8 @@
 
 One linear classifier gets the pixels, histograms of oriented gradients and a bag of visual
 words; the ConvNet's last layer is a linear classifier too, of features that it has learned.
+(The images: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+learning algorithms", 2017.)
 """
 
 from __future__ import annotations
@@ -110,10 +112,13 @@ def standardize(train: Array, test: Array) -> None:
     ``test`` (M, D) gets the same scale and shift.  What is constant in ``train`` is only
     centred.
     """
-    mean, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+    mean = train.mean(axis=0, dtype=np.float64).astype(train.dtype)
+    for x in (train, test):
+        x -= mean
+    # As np.std, which would make a float64 copy of 60,000 long vectors.
+    deviation = np.sqrt(np.einsum("nd,nd->d", train, train, dtype=np.float64) / len(train))
     deviation[deviation <= 1e-6 * deviation.max()] = 1
     for x in (train, test):
-        x -= mean.astype(x.dtype)
         x /= deviation.astype(x.dtype)
 
 
@@ -196,8 +201,8 @@ def _descriptors() -> Any:
         from fastnn.lecture import descriptors
     except ImportError as error:
         raise NotInstalledError(
-            f"features needs scikit-image and scikit-learn ({error}): install them, or"
-            " fastnn[features]"
+            f"features needs scikit-image and scikit-learn ({error}): pip install scikit-image"
+            " scikit-learn, which are the extra fastnn[features]"
         ) from None
     return descriptors
 

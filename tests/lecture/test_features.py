@@ -170,9 +170,12 @@ def test_some_of_the_images(few: data.Dataset) -> None:
     np.testing.assert_array_equal(some.x_train, again.x_train)
     np.testing.assert_array_equal(all_of_them.x_train, few.x_train)
     np.testing.assert_array_equal(all_of_them.y_test, few.y_test)
-    for x, y in zip(some.x_train, some.y_train, strict=True):
-        same = (few.x_train == x).all(axis=(1, 2, 3))
-        assert few.y_train[same].tolist() == [y]
+    for X, Y, X_few, y_few in (
+        (some.x_train, some.y_train, few.x_train, few.y_train),
+        (some.x_test, some.y_test, few.x_test, few.y_test),
+    ):
+        for x, y in zip(X, Y, strict=True):
+            assert y_few[(X_few == x).all(axis=(1, 2, 3))].tolist() == [y]
 
 
 def test_the_rows(few: data.Dataset) -> None:
@@ -245,7 +248,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert main(["lecture", "features"]) == 1
     _, err = capsys.readouterr()
     assert err.startswith("fastnn lecture: error: features needs scikit-image and scikit-learn (")
-    assert err.endswith("): install them, or fastnn[features]\n")
+    assert err.endswith(" scikit-learn, which are the extra fastnn[features]\n")
     assert err.count("\n") == 1
     assert main(["lecture", "features", "--code"]) == 0
 
