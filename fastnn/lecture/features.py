@@ -122,12 +122,13 @@ def standardize(train: Array, test: Array) -> None:
         x /= deviation.astype(x.dtype)
 
 
-def fit(model: fastnn.Module, X: Array, y: Array, epochs: int, **how: Any) -> fastnn.Trainer:
+def fit(
+    model: fastnn.Module, X: Array, y: Array, epochs: int, progress: bool = False, **how: Any
+) -> fastnn.Trainer:
     """Train a classifier on the softmax loss; the learning rate falls as a cosine."""
     optimizer = fastnn.Adam(model.parameters(), lr=LEARNING_RATE)
     trainer = fastnn.Trainer(model, "cross_entropy", optimizer, schedule="cosine", **how)
-    bar = sys.stderr is not None and sys.stderr.isatty()
-    trainer.fit(X, y, epochs=epochs, batch_size=BATCH_SIZE, seed=0, progress=bar)
+    trainer.fit(X, y, epochs=epochs, batch_size=BATCH_SIZE, seed=0, progress=progress)
     return trainer
 
 
@@ -149,8 +150,10 @@ def end_to_end(images: data.Dataset) -> tuple[Row, fastnn.Sequential]:
     """The row of a LeNet, trained from the pixels to the scores, and the net."""
     began = perf_counter()
     scale, shift = images.standardization()
+    bar = sys.stderr is not None and sys.stderr.isatty()
     model = models.lenet(len(images.classes), input_shape=images.shape, seed=0)
-    trainer = fit(model, images.x_train, images.y_train, CONVNET_EPOCHS, scale=scale, shift=shift)
+    how: dict[str, Any] = {"scale": scale, "shift": shift, "progress": bar}
+    trainer = fit(model, images.x_train, images.y_train, CONVNET_EPOCHS, **how)
     seconds = perf_counter() - began
     accuracies = _accuracies(trainer, images.x_train, images.x_test, images)
     last: Any = model[-1]
