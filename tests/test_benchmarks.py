@@ -208,3 +208,26 @@ def test_the_alexnet_that_is_measured_is_alexnet() -> None:
     assert net.flops == 2 * 16 * (3 * 714_188_480 - first)
     assert [part.width for part in net.parts[-3:]] == [4096, 4096, 1000]
     assert (net.torch_bar, net.peak_bar) == (1.3, 66)
+
+
+def test_the_table_of_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.features import measure, readme_table
+
+    result = measure(samples=40)
+    assert (result["training_images"], result["test_images"]) == (40, 40)
+    assert len(result["rows"]) == 4
+    assert json.loads(json.dumps(result)) == result
+    table = readme_table(result)
+    assert "\n| oriented gradients | 1,296 | " in table
+    assert "\n| ConvNet, end to end | 84 |  | " in table
+    assert "40 training and 40 test images" in table
+
+
+def test_the_readme_quotes_the_committed_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.features import RESULT, readme_table
+
+    result = json.loads(RESULT.read_text())
+    assert (result["training_images"], result["test_images"]) == (60_000, 10_000)
+    assert f"\n{readme_table(result)}\n" in (ROOT / "README.md").read_text(encoding="utf-8")

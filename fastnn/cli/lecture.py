@@ -7,10 +7,11 @@ import contextlib
 import inspect
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from fastnn.cli.interrupts import held
 from fastnn.cli.usage import UsageError
-from fastnn.lecture import TOPICS, topic
+from fastnn.lecture import IMPORTS, TOPICS, NotInstalledError, topic
 
 _HINT = """
 fastnn lecture TOPIC shows one of them, or all; --save FOLDER writes its drawings, and
@@ -27,6 +28,10 @@ def run(args: argparse.Namespace) -> int:
         print(_HINT)
         return 0
     names = list(TOPICS) if args.topic == "all" else [args.topic]
+    given = {"spec": args.data, "samples": args.samples}
+    options = {name: value for name, value in given.items() if value is not None}
+    if options and (args.code or "features" not in names):
+        raise UsageError("--data and --samples are for the topic features, when it is run")
     if args.code:
         for name in names:
             print(_code(name))
@@ -37,23 +42,31 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         if name != names[0]:
             print("\n")
-        _show(name, folder)
+        try:
+            _show(name, folder, options if name == "features" else {})
+        except NotInstalledError as error:
+            if args.topic != "all":
+                raise
+            print(f"\nnot shown: {error}")
     return 0
 
 
-def _show(name: str, folder: Path | None) -> None:
+def _show(name: str, folder: Path | None, options: dict[str, Any]) -> None:
     with held():
         from fastnn.lecture.page import Page
 
         module = topic(name)
+        needed = [IMPORTS[name]] if name in IMPORTS else []
         if folder is not None:
+            needed.append("fastnn.lecture.figure")
+        for each in needed:
             with contextlib.suppress(ImportError):  # the page says so, where it is needed
-                import_module("fastnn.lecture.figure")
+                import_module(each)
     title = f"{name}: {TOPICS[name]}"
     print(title)
     print("=" * len(title))
     page = Page(folder)
-    module.show(page)
+    module.show(page, **options)
     page.end(name)
 
 

@@ -307,7 +307,8 @@ def _add_lecture(commands: _Commands) -> None:
         "  fastnn lecture                        list the topics\n"
         "  fastnn lecture gates\n"
         "  fastnn lecture all --save drawings\n"
-        "  fastnn lecture eleven --code",
+        "  fastnn lecture eleven --code\n"
+        "  fastnn lecture features --samples 2000",
     )
     parser.add_argument(
         "topic",
@@ -326,6 +327,19 @@ def _add_lecture(commands: _Commands) -> None:
     )
     what.add_argument(
         "--code", action="store_true", help="print the topic's Python code, and do not run it"
+    )
+    parser.add_argument(
+        "--data",
+        type=_data,
+        help="images for the topic features, idx:FOLDER, cifar10:FOLDER or npz:FILE (default: "
+        "Fashion-MNIST, where the package dataset-fashion-mnist puts it)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=_count,
+        metavar="N",
+        help="at most N images of each part for the topic features (default: all, which takes "
+        "minutes)",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["TOPICS", "topic"]
+__all__ = ["IMPORTS", "TOPICS", "NotInstalledError", "topic"]
 
 # Nothing is imported before it is shown: the list itself is needed by --help.
 TOPICS = {
@@ -26,7 +26,15 @@ TOPICS = {
     "rates": "the learning rate: too high, high, low, good",
     "losses": "hinge and softmax side by side, when the scores move a little",
     "alike": "which digits a linear classifier takes for one another",
+    "features": "designed features against end-to-end training, on Fashion-MNIST",
 }
+
+# Modules with other packages below them, which a topic imports when it comes to them.
+IMPORTS = {"features": "fastnn.lecture.descriptors"}
+
+
+class NotInstalledError(ImportError):
+    """A topic needs packages or data that are not there; the message says what to install."""
 
 
 def topic(name: str) -> ModuleType:
