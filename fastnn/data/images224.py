@@ -59,6 +59,9 @@ def images224(
         ValueError: a number is below 1.
     """
     whole("size", size, 1)
+    for name, each in (("train_each", train_each), ("test_each", test_each)):
+        if each is not None:
+            whole(name, each, 1)
     source, photographs = digits(), _photographs()
     parts = []
     for x, y, each, region in (
@@ -98,7 +101,6 @@ def _first_of_each(y: NDArray[np.int64], each: int | None) -> NDArray[np.int64]:
     """Where the first ``each`` samples of every class are in y (N,), in order."""
     if each is None:
         return np.arange(len(y))
-    whole("the number of images of a class", each, 1)
     return np.sort(np.concatenate([np.flatnonzero(y == label)[:each] for label in np.unique(y)]))
 
 
