@@ -105,7 +105,7 @@ def _first_of_each(y: NDArray[np.int64], each: int | None) -> NDArray[np.int64]:
 
 
 def _part(
-    small: _Image,
+    small: NDArray[np.generic],
     labels: NDArray[np.int64],
     photographs: list[_Image],
     crops: int,
@@ -158,4 +158,5 @@ def enlarged(image: NDArray[np.generic], size: int) -> _Image:
     wide = planes[..., low] * (1 - share) + planes[..., high] * share
     rows = share[:, np.newaxis]
     tall = wide[:, low] * (1 - rows) + wide[:, high] * rows
-    return np.rint(tall).astype(np.uint8)
+    made: _Image = np.rint(tall).astype(np.uint8)
+    return made
