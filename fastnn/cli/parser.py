@@ -114,7 +114,12 @@ def _add_train(commands: _Commands) -> None:
         "installed, loss.png. A folder that holds anything is never written over.",
     )
     what = parser.add_argument_group("what to train")
-    what.add_argument("--data", type=_data, help=f"{_DATA} (default: digits)")
+    what.add_argument(
+        "--data",
+        type=_data,
+        help=f"{_DATA} (default: digits); images224 are the digits, enlarged, and crops of two "
+        "photographs, for which scikit-learn and Pillow are needed",
+    )
     what.add_argument(
         "--model",
         type=_model,
