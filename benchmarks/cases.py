@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._kernels import reference
+
 Arguments = dict[str, Any]
 Rng = np.random.Generator
 BEYOND_CACHES = 16_000_000
@@ -138,6 +140,10 @@ def _updates(weights: int, training: bool = False) -> list[Benchmark]:
     return [benchmark(*row) for row in _UPDATES]
 
 
+_MOVED: Arguments = {"shift_h": 2, "shift_w": 2, "flip": 0.5}
+_TURNED: Arguments = {"rotation": 10.0, "brightness": 0.2, "contrast": 0.2, **_MOVED}
+
+
 def _gathers() -> list[Benchmark]:
     """A batch of images from a training set of 60 000, far larger than the caches."""
 
@@ -159,7 +165,23 @@ def _gathers() -> list[Benchmark]:
         indices = rng.integers(60_000, size=128)
         return {"y": rng.integers(10, size=60_000), "indices": indices}
 
+    def images(transforms: Arguments) -> Callable[[Rng, np.dtype], Arguments]:
+        def make(rng: Rng, dtype: np.dtype) -> Arguments:
+            table = reference.draw_transforms(np.arange(128), (1, 0), **transforms)
+            arguments = from_bytes(rng, dtype)
+            arguments["source"] = arguments["source"].reshape(-1, 1, 28, 28)
+            arguments["out"] = np.empty((128, 1, 28, 28), dtype)
+            return {**arguments, "transforms": table, "height": 28, "width": 28}
+
+        return make
+
+    def draws(rng: Rng, dtype: np.dtype) -> Arguments:
+        return {"indices": rng.integers(60_000, size=128), "state": np.array([1, 2]), **_TURNED}
+
     return [
+        Benchmark("gather_images", "128x1x28x28 of uint8, moved", images(_MOVED)),
+        Benchmark("gather_images", "128x1x28x28 of uint8, turned", images(_TURNED)),
+        Benchmark("draw_transforms", "128", draws),
         Benchmark("gather_rows", "128x784 of uint8", from_bytes, training=True),
         Benchmark("gather_rows", "128x784 of floats", from_floats),
         Benchmark("gather_labels", "128", labels, training=True),

@@ -154,13 +154,15 @@ SIDES: dict[str, tuple[str, Callable[..., Step]]] = {
 
 def measure(names: list[str], quick: bool) -> Row:
     """All rows, on this machine, now."""
-    from .measure import PAUSE, interleaved, threads
+    from .measure import PEERS_PAUSE, interleaved, threads
 
     with threads(environment.threads_of(quick)):
         steps = {name: SIDES[name][1](*data()) for name in names}
         losses = {name: [float(step()) for _ in range(20)] for name, step in steps.items()}
         differences = check_losses("graph", losses)
-        best = interleaved(list(steps.values()), 0.0 if quick else SECONDS, 0.0 if quick else PAUSE)
+        best = interleaved(
+            list(steps.values()), 0.0 if quick else SECONDS, 0.0 if quick else PEERS_PAUSE
+        )
         times = dict(zip(steps, best, strict=True))
         rows = [
             {

@@ -20,6 +20,7 @@ from .cases import Arguments, Benchmark
 
 ROUND = 0.001  # seconds of one round: short enough to fall between two disturbances
 PAUSE = 0.03  # seconds that OpenBLAS's threads go on looking for work, on our core
+PEERS_PAUSE = 0.25  # and PyTorch's, which are OpenMP's
 STREAM = 16_000_000  # float64 elements: two arrays of them are beyond any cache
 
 

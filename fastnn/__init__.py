@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers take it for typing's, whose import takes longer
 if TYPE_CHECKING:
     from fastnn import data, functional, init, layers, losses, models, optim, random, schedules
+    from fastnn.augment import Augment
     from fastnn.callbacks import Checkpoint, EarlyStopping
     from fastnn.differentiate import grad, jacobian, value_and_grad
     from fastnn.drawing import draw
@@ -68,6 +69,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AdaptiveAvgPool2d",
+    "Augment",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -141,6 +143,7 @@ _HOMES = {
     "optim": "fastnn.optim",
     "random": "fastnn.random",
     "schedules": "fastnn.schedules",
+    "Augment": "fastnn.augment.Augment",
     "Checkpoint": "fastnn.callbacks.Checkpoint",
     "EarlyStopping": "fastnn.callbacks.EarlyStopping",
     "grad": "fastnn.differentiate.grad",

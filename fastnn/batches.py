@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastnn import _kernels as k
+from fastnn.augment import Augment, AugmentedRows
 from fastnn.checks import all_right, finite, real_array
 from fastnn.modes import tracked
 
@@ -57,6 +58,8 @@ class Batches:
         scale: float,
         shift: float,
         count: Counter | None,
+        augment: Augment | None = None,
+        seed: int = 0,
     ) -> None:
         self.size = size = min(size, len(X))
         self.y = y
@@ -64,15 +67,24 @@ class Batches:
         self.count = count
         # Rows of weight zero take no part, so no batch can consist of them alone.
         self.rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-        self._row_shape = X.shape[1:]
-        self._X = X.reshape(len(X), -1)
         self._scale, self._shift = scale, shift
-        self._x_buffer = np.empty((size, self._X.shape[1]), dtype)
+        self._augmented, self._row_shape = None, X.shape[1:]
+        if augment is not None:
+            X = np.ascontiguousarray(X)  # so that the two below share it
+            self._augmented = AugmentedRows(augment, X, seed)
+            self._row_shape = self._augmented.row_shape
+        self._X = X.reshape(len(X), -1)
+        self._x_buffer = np.empty((size, *self._row_shape), dtype)
         self._y_buffer = np.empty((size, *y.shape[1:]), y.dtype)
 
     def __len__(self) -> int:
         """How many rows take part."""
         return len(self.rows)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """What is drawn from now on is drawn for this epoch."""
+        if self._augmented is not None:
+            self._augmented.begin_epoch(epoch)
 
     def hits(self, scores: np.ndarray, y: np.ndarray) -> tuple[int, int]:
         """How many of a batch's targets the scores hit, and how many they could."""
@@ -86,11 +98,13 @@ class Batches:
             recorder.label_hits(scores, y, hits)
 
     def inputs(self, indices: np.ndarray) -> np.ndarray:
-        """Rows of X (n, ...), scaled and shifted, in the model's dtype."""
-        n = len(indices)
-        x = tracked(self._x_buffer[:n])
-        k.gather_rows(self._X, indices, self._scale, self._shift, x)
-        return x.reshape((n, *self._row_shape))  # type: ignore[no-any-return]
+        """Rows of X (n, ...), augmented, scaled and shifted, in the model's dtype."""
+        x: np.ndarray = tracked(self._x_buffer[: len(indices)])
+        if self._augmented is not None:
+            self._augmented.gather(indices, self._scale, self._shift, x)
+        else:
+            k.gather_rows(self._X, indices, self._scale, self._shift, x.reshape(len(x), -1))
+        return x
 
     def gather(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """x (n, ...), y (n, ...) and weights (n,) of the rows at ``indices`` (n,)."""

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn import _kernels as k
-from fastnn.functional_images import *  # noqa: F403  (with an __all__ of its own)
+from fastnn.functional_augment import *  # noqa: F403  (with an __all__ of its own)
+from fastnn.functional_images import *  # noqa: F403  (likewise)
 
 Array = NDArray[Any]
 Output = Array | Literal[False] | None

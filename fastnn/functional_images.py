@@ -341,8 +341,8 @@ def dropout_backward(
     return kernels.dropout(dout, p, _state("dropout_backward", seed, step), out)
 
 
-def _state(function: str, seed: int, step: int) -> Array:
-    for name, value in (("seed", seed), ("step", step)):
+def _state(function: str, seed: int, step: int, counter: str = "step") -> Array:
+    for name, value in (("seed", seed), (counter, step)):
         if not 0 <= operator.index(value) < 2**63:
             raise ValueError(f"{function}: {name} must be from 0 to 2**63 - 1, got {value}")
     return np.array([seed, step], np.int64)

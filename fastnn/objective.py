@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastnn import losses
+from fastnn.augment import Augment
 from fastnn.batches import (
     Batches,
     Counter,
@@ -84,17 +85,21 @@ class Objective:
         scale: float,
         shift: float,
         of: str,
+        augment: Augment | None = None,
+        seed: int = 0,
     ) -> Batches:
         """X and y, checked by themselves, against each other and against the model.
 
         ``size`` is that of a batch, None for what is evaluated at once; ``of`` stands before
-        their names in an error.
+        their names in an error.  With ``augment`` they are what is trained on, in a run of this
+        seed.
         """
         if sample_weight is not None and self.name is None:
             raise ValueError("sample_weight wants a named loss: a function gets none")
         dtype = model.dtype
         X = input_rows(X, f"{of}X", dtype)
-        output = (len(X), *_output_shape(model, X, f"{of}X"))
+        seen = X if augment is None else augment.center_crop(augment.check(X, f"{of}X"))
+        output = (len(X), *_output_shape(model, seen, f"{of}X"))
         y = self._targets(y, f"{of}y", output, dtype)
         if sample_weight is not None:
             sample_weight = sample_weights(sample_weight, len(X))
@@ -107,6 +112,8 @@ class Objective:
             scale=scale,
             shift=shift,
             count=self._counter(y, output),
+            augment=augment,
+            seed=seed,
         )
 
     def _targets(self, y: Any, name: str, output: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.augment import Augment
 from fastnn.checks import whole
 from fastnn.history import History
 
@@ -17,6 +18,7 @@ _DEFAULTS: dict[str, Any] = {
     "batch_size": 128,
     "shuffle": True,
     "seed": 0,
+    "augment": None,
 }
 
 
@@ -25,7 +27,7 @@ class Run:
 
     Attributes:
         samples: how many samples take part in an epoch.
-        epochs, batch_size, shuffle, seed: the plan, as given to ``fit``.
+        epochs, batch_size, shuffle, seed, augment: the plan, as given to ``fit``.
         base_lrs: the learning rate of each parameter group, before the schedule.
         epoch: how many epochs are whole.
         position: how many steps of the current epoch are done.
@@ -42,6 +44,7 @@ class Run:
         batch_size: int,
         shuffle: bool,
         seed: int,
+        augment: Augment | None,
         base_lrs: list[float],
         columns: Iterable[str],
     ) -> None:
@@ -50,6 +53,7 @@ class Run:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
+        self.augment = augment
         self.base_lrs = base_lrs
         self.epoch = 0
         self.stopped = False
@@ -146,6 +150,8 @@ class Run:
         """All of it as JSON values."""
         state = dict(vars(self))
         history = state.pop("history")
+        if self.augment is not None:
+            state["augment"] = self.augment.config()
         return {**state, "columns": list(history.columns), "rows": history.rows}
 
     @classmethod
@@ -157,14 +163,16 @@ class Run:
         """
         state = dict(state)
         columns, rows = state.pop("columns", ()), state.pop("rows", ())
+        config = state.pop("augment", None)  # files of older versions have none
         run = cls(samples=1, base_lrs=[], columns=columns, **_DEFAULTS)
         fields = vars(run)
-        if state.keys() != fields.keys() - {"history"}:
+        if state.keys() != fields.keys() - {"history", "augment"}:
             raise ValueError(f"a run does not have the fields {', '.join(state)}")
         for name, value in state.items():
             if type(value) is not type(fields[name]):
                 raise ValueError(f"a run's {name} cannot be {value!r}")
         fields.update(state)
+        run.augment = None if config is None else Augment(**config)
         for row in rows:
             run.history.append(row)
         if len(rows) != run.epoch:
@@ -178,6 +186,7 @@ def make_plan(
     batch_size: int | None,
     shuffle: bool | None,
     seed: int | None,
+    augment: Augment | None,
 ) -> dict[str, Any]:
     """The arguments of a run; None stands for those of ``saved``, or the defaults.
 
@@ -186,17 +195,20 @@ def make_plan(
     Raises:
         TypeError, ValueError: naming the argument.
     """
-    given = {
+    given: dict[str, Any] = {
         "epochs": None if epochs is None else whole("epochs", epochs, 1),
         "batch_size": None if batch_size is None else whole("batch_size", batch_size, 1),
         "shuffle": None if shuffle is None else bool(shuffle),
         "seed": None if seed is None else whole("seed", seed, 0),
+        "augment": augment,
     }
+    if not (augment is None or isinstance(augment, Augment)):
+        raise TypeError(f"augment must be a fastnn.Augment or None, got {augment!r}")
     if saved is None:
         planned = _DEFAULTS
     else:
         planned = {name: getattr(saved, name) for name in given}
-        for name in ("batch_size", "shuffle", "seed"):
+        for name in ("batch_size", "shuffle", "seed", "augment"):
             if given[name] not in (None, planned[name]):
                 raise ValueError(f"{name}: the saved run has {planned[name]}, got {given[name]}")
     plan = {name: planned[name] if value is None else value for name, value in given.items()}

@@ -88,11 +88,13 @@ class ReplayedSteps(_Steps):
     """Steps replayed from programs: one for whole batches, one for what an epoch leaves over.
 
     Each step leaves its loss and its hits in an array; an epoch's sums are made of these in
-    the order of the steps, as they are when each step is made in Python.
+    the order of the steps, as they are when each step is made in Python.  The gradients are
+    left in the parameters if ``keep_grad``.
     """
 
-    def __init__(self, trainer: Trainer, run: Run, data: Batches) -> None:
+    def __init__(self, trainer: Trainer, run: Run, data: Batches, keep_grad: bool) -> None:
         super().__init__(trainer, run, data)
+        self._keep_grad = keep_grad
         self._order = np.zeros(run.samples, np.int64)
         self._losses = np.zeros(run.steps_per_epoch)  # float64 holds a loss of any dtype
         self._hits = np.zeros(run.steps_per_epoch, np.int64)
@@ -176,6 +178,7 @@ class ReplayedSteps(_Steps):
             lambda: self._step(indices, self._losses[position:], self._hits[position:]),
             (),
             capacity=self.run.steps_per_epoch,
+            keep_grad=self._keep_grad,
         )
         recording.move(indices, self.run.batch_size * 8, position)
         recording.move(self._losses[position : position + 1], self._losses.itemsize, position)

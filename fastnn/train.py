@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from fastnn import optim, resuming, schedules
+from fastnn.augment import Augment
 from fastnn.batches import Batches
 from fastnn.callbacks import Listeners
 from fastnn.checks import number
@@ -49,7 +50,8 @@ class Trainer:
         capture: run the training step once in Python, and then replay it in C (see
             ``fastnn.capture``).  False runs every step in Python, for a model or a loss
             that looks at values; so does, after one warning, a step that cannot be replayed.
-            The results have the same bits.
+            The results have the same bits.  A replayed step leaves gradients in ``.grad`` only
+            if a callback has an ``on_batch_end``, which may look at them.
 
     Attributes:
         model, optimizer, schedule, clip_norm, clip_value, scale, shift: as above.
@@ -115,6 +117,7 @@ class Trainer:
         callbacks: Iterable[Any] = (),
         progress: bool = True,
         sample_weight: Any = None,
+        augment: Augment | None = None,
     ) -> History:
         """Train for some epochs, and return what was recorded.
 
@@ -140,12 +143,15 @@ class Trainer:
             batch_size: samples a step, of which an epoch's last may have fewer; 128.
             shuffle: whether each epoch has an order of its own; True.
             validation_data: (X, y) to evaluate after each epoch.
-            seed: of the shuffling, a non-negative int; 0.
+            seed: of the shuffling and of ``augment``, a non-negative int; 0.
             callbacks: see ``fastnn.callbacks``.  They are told in this order, but
                 Checkpoints last.
             progress: show a bar on standard error.
             sample_weight: (N,), at least 0: a named loss becomes a weighted mean.
                 Samples of weight 0 are left out, of the accuracy too.
+            augment: how the images X (N, C, H, W) are varied, anew in each epoch, see
+                ``fastnn.Augment``; None, not at all, or as the saved run has it.  What is
+                evaluated never is; with ``Augment(crop=...)`` it is the images' middle.
 
         Raises:
             TypeError, ValueError: naming the argument and what is wrong with it.
@@ -157,12 +163,20 @@ class Trainer:
         """
         listeners = Listeners(callbacks)
         saved = None if self._callback_states is None else self._run
-        plan = make_plan(saved, epochs, batch_size, shuffle, seed)
-        data = self._batches(X, y, plan["batch_size"], sample_weight=sample_weight)
+        plan = make_plan(saved, epochs, batch_size, shuffle, seed, augment)
+        augment = plan["augment"]
+        data = self._batches(
+            X,
+            y,
+            plan["batch_size"],
+            sample_weight=sample_weight,
+            augment=augment,
+            seed=plan["seed"],
+        )
         validation = None
         if validation_data is not None:
             Xv, yv = _pair(validation_data)
-            validation = self._batches(Xv, yv, of="validation_data: ")
+            validation = self._evaluated(Xv, yv, augment, of="validation_data: ")
         columns = _columns(data, validation)
         if saved is None:
             rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -180,7 +194,12 @@ class Trainer:
         bar = ProgressBar(run) if progress else None
         told = Listeners([*listeners, bar]) if bar else listeners
         interrupts = Interrupts()
-        steps = (ReplayedSteps if self.capture else PythonSteps)(self, run, data)
+        looked_at = bool(listeners.hooks("on_batch_end"))
+        steps = (
+            ReplayedSteps(self, run, data, keep_grad=looked_at)
+            if self.capture
+            else PythonSteps(self, run, data)
+        )
         try:
             with interrupts, in_mode(self.model, training=True):
                 while not run.finished:
@@ -210,6 +229,7 @@ class Trainer:
         on_progress = listeners.hooks("on_progress")
         most = 1 if after_step else run.steps_per_epoch
         began = perf_counter() - run.seconds
+        steps.data.begin_epoch(run.epoch)
         steps.begin_epoch(steps.data.rows[run.order()])
         while run.position < run.steps_per_epoch:
             with interrupts.held:
@@ -259,7 +279,8 @@ class Trainer:
         """Mean loss, and accuracy where there is a right and wrong, in evaluation mode.
 
         Args:
-            X, y: as in ``fit``.
+            X, y: as in ``fit``.  Of a run with ``Augment(crop=...)``, the images' middle is
+                evaluated.
 
         Returns:
             ``{"loss": ..., "accuracy": ...}``; the loss is without R(W).
@@ -267,7 +288,8 @@ class Trainer:
         Raises:
             TypeError, ValueError: naming the argument and what is wrong with it.
         """
-        return self._measure(self._batches(X, y))
+        augment = None if self._run is None else self._run.augment
+        return self._measure(self._evaluated(X, y, augment))
 
     def _measure(self, data: Batches) -> dict[str, float]:
         loss, hits, chances = 0.0, 0, 0
@@ -284,6 +306,12 @@ class Trainer:
             measures["accuracy"] = hits / chances
         return measures
 
+    def _evaluated(self, X: Any, y: Any, augment: Augment | None, of: str = "") -> Batches:
+        """What a model that was trained on such images is measured on."""
+        if augment is not None:
+            X = augment.center_crop(X, f"{of}X")
+        return self._batches(X, y, of=of)
+
     def _batches(
         self,
         X: Any,
@@ -292,6 +320,8 @@ class Trainer:
         *,
         of: str = "",
         sample_weight: Any = None,
+        augment: Augment | None = None,
+        seed: int = 0,
     ) -> Batches:
         return self.objective.batches(
             self.model,
@@ -302,6 +332,8 @@ class Trainer:
             scale=self.scale,
             shift=self.shift,
             of=of,
+            augment=augment,
+            seed=seed,
         )
 
     # --- saving and resuming --------------------------------------------------------

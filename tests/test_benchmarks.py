@@ -207,3 +207,25 @@ def test_a_name_that_is_unknown_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "--only mlp: the works are mlp784" in done.stderr
+
+
+def test_nets_of_images_are_trained(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.peers", "conv", "--only", "lenet", "--only", "convnet")
+    result = read(tmp_path, "conv")
+    assert [row["name"] for row in result["rows"]] == ["lenet", "convnet"]
+    for row in result["rows"]:
+        assert row["microseconds"]["fastnn"] > 0
+        assert row["percent_of_peak"] > 0
+    assert "| ConvNet 32-64" not in (tmp_path / "conv.md").read_text()  # there is no peer
+
+
+def test_the_alexnet_that_is_measured_is_alexnet() -> None:
+    """Parameters and multiply-adds as they are known of the one-tower net."""
+    from benchmarks.peers.nets import NETS
+
+    (net,) = [each for each in NETS if each.name == "alexnet"]
+    assert sum(array.size for array in net.weights()) == 61_100_840
+    first = 55 * 55 * 64 * 3 * 11 * 11
+    assert net.flops == 2 * 16 * (3 * 714_188_480 - first)
+    assert [part.width for part in net.parts[-3:]] == [4096, 4096, 1000]
+    assert (net.torch_bar, net.peak_bar) == (1.3, 66)

@@ -13,8 +13,9 @@ import pytest
 from cli_helpers import one_thread as one_thread
 
 import fastnn
-from fastnn import data
+from fastnn import Augment, data
 from fastnn.cli import main
+from fastnn.cli.augmentation import augmentation
 from fastnn.cli.parser import make_parser
 from fastnn.cli.settings import (
     ALEXNET_LEARNING_RATES,
@@ -129,6 +130,11 @@ def test_images224_without_pillow(
         "pip install 'fastnn[images]'\n"
     )
     assert not Path("runs").exists()
+class Stop:
+    """Ctrl-C after the first epoch."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict) -> None:
+        raise KeyboardInterrupt
 
 
 def test_stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,10 +142,6 @@ def test_stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     argv = ["train", "--data", spec, "--model", "lenet", "--epochs", "2", "--quiet"]
     assert main([*argv, "--out", "whole"]) == 0
     fit = Trainer.fit
-
-    class Stop:
-        def on_epoch_end(self, trainer: Trainer, row: dict) -> None:
-            raise KeyboardInterrupt
 
     def stopped(self, *args, callbacks, **options):
         return fit(self, *args, callbacks=[*callbacks, Stop()], **options)
@@ -150,6 +152,43 @@ def test_stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["train", "--resume", "parts", "--quiet"]) == 0
     for name in ("model.safetensors", "run.json"):
         assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", None),
+        ("flip", Augment(flip=True)),
+        ("flip=1", Augment(flip=1.0)),
+        ("shift=2,rotation=7.5,fill=-1", Augment(shift=2, rotation=7.5, fill=-1)),
+        ("occlusion=4x6,shift=0x3", Augment(occlusion=(4, 6), shift=(0, 3))),
+        ("brightness=.2,contrast=3e-1", Augment(brightness=0.2, contrast=0.3)),
+    ],
+)
+def test_augmentation_as_text(text: str, wanted: Augment | None) -> None:
+    assert augmentation(text) == wanted
+
+
+def test_augment_reaches_the_run_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, text = write("bars.npz"), "shift=1x0,flip=0.25"
+    argv = ["train", "--data", spec, "--model", "lenet", "--epochs", "2", "--quiet"]
+    assert main([*argv, "--out", "plain"]) == 0
+    assert main([*argv, "--augment", text, "--out", "whole"]) == 0
+    assert Settings.from_json("whole/run.json").augment == text
+    trainer = Trainer.resume("whole/checkpoint.safetensors")
+    assert trainer.run.augment == Augment(shift=(1, 0), flip=0.25)
+    weights = [Path(name, "model.safetensors").read_bytes() for name in ("plain", "whole")]
+    assert weights[0] != weights[1]
+    fit = Trainer.fit
+
+    def stopped(self, *args, callbacks, **options):
+        return fit(self, *args, callbacks=[*callbacks, Stop()], **options)
+
+    monkeypatch.setattr(Trainer, "fit", stopped)
+    assert main([*argv, "--augment", text, "--out", "parts"]) == 130
+    monkeypatch.setattr(Trainer, "fit", fit)
+    assert main(["train", "--resume", "parts", "--quiet"]) == 0
+    assert Path("parts", "model.safetensors").read_bytes() == weights[1]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import environment
 
-SECTIONS = ("bars", "scaling", "startup", "memory")
+SECTIONS = ("bars", "conv", "scaling", "startup", "memory")
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     environment.prepare()
-    from . import bars, memory, scaling, startup
+    from . import bars, conv, memory, scaling, startup
     from .options import Options
 
     whole = not (arguments.only or arguments.sides or arguments.quick)
@@ -57,7 +57,9 @@ def main(argv: list[str] | None = None) -> None:
         results=arguments.results or (RESULTS if whole else None),
         readme=whole and arguments.results is None,
     )
-    sections = {"bars": bars, "scaling": scaling, "startup": startup, "memory": memory}
+    sections = {
+        "bars": bars, "conv": conv, "scaling": scaling, "startup": startup, "memory": memory,
+    }  # fmt: skip
     sections[arguments.section].main(options)
 
 

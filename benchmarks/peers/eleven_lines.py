@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import PAUSE, interleaved
+from benchmarks.measure import PEERS_PAUSE, interleaved
 
 from .rounds import Row, compared, rounded
 
@@ -43,7 +43,9 @@ def measured(sides: dict[str, ModuleType], quick: bool) -> Row:
         if not difference <= TOLERANCE:
             raise AssertionError(f"{NAME}: the weights of {name} differ by {difference:.2g}")
     runs["capture"] = sides["fastnn"].eleven_lines(X, y, w0, w1, 1)
-    best = interleaved(list(runs.values()), 0.0 if quick else SECONDS, 0.0 if quick else PAUSE)
+    best = interleaved(
+        list(runs.values()), 0.0 if quick else SECONDS, 0.0 if quick else PEERS_PAUSE
+    )
     seconds = dict(zip(runs, best, strict=True))
     capture = seconds.pop("capture")
     against = compared(seconds, BARS)

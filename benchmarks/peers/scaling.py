@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.measure import PAUSE, interleaved, threads
+from benchmarks.measure import PEERS_PAUSE, interleaved, threads
 
 from .environment import threads_of
 from .options import Options, conditions, described
@@ -18,7 +18,7 @@ COMMAND = "python -m benchmarks.peers scaling"
 SIDES = ("fastnn", "numpy", "jax", "torch")
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
-SECONDS = 4.0  # for the interleaved rounds of one point
+SECONDS = 8.0  # for the interleaved rounds of one point
 EPOCH_FLOPS = 2e9
 
 
@@ -73,7 +73,9 @@ def _measured(
     runs = {name: side.epoch(work, layers, X, y) for name, side in sides.items()}
     differences = check_losses(work.name, {name: two_epochs(run) for name, run in runs.items()})
     limits.look()
-    best = interleaved(list(runs.values()), 0.0 if quick else SECONDS, 0.0 if quick else PAUSE)
+    best = interleaved(
+        list(runs.values()), 0.0 if quick else SECONDS, 0.0 if quick else PEERS_PAUSE
+    )
     row: Row = {
         axis: value,
         "net": work.name,

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import PAUSE, bandwidth, interleaved
+from benchmarks.measure import PEERS_PAUSE, bandwidth, interleaved
 from fastnn.runtime import get_num_threads, peak_gflops
 
 from .rounds import Row, check_losses, compared, rounded, two_epochs
 from .works import Work
 
-SECONDS = {"full": 24.0, "quick": 0.0}  # for the interleaved rounds of one work
+SECONDS = {"full": 36.0, "quick": 0.0}  # for the interleaved rounds of one work
 
 
 class Limits:
@@ -51,7 +51,7 @@ def measured(work: Work, sides: dict[str, ModuleType], limits: Limits, quick: bo
     if not quick:
         limits.look(memory=work.memory_bound)
     best = interleaved(
-        list(runs.values()), SECONDS["quick" if quick else "full"], 0.0 if quick else PAUSE
+        list(runs.values()), SECONDS["quick" if quick else "full"], 0.0 if quick else PEERS_PAUSE
     )
     if not quick:
         limits.look(memory=work.memory_bound)

@@ -37,10 +37,9 @@ cdef enum Role:
     IN, MATRIX, RUNS, WEIGHTS, LABELS, SOURCE, OUT, OUT64, OUTLABELS, INOUT, INOUTLABELS, NUMBER
 
 ROLES = {
-    "in": IN, "matrix": MATRIX, "rows": RUNS, "target": IN, "weights": WEIGHTS, "labels": LABELS,
-    "source": SOURCE, "out": OUT, "out64": OUT64, "outlabels": OUTLABELS, "inout": INOUT,
-    "inoutlabels": INOUTLABELS,
-    "float": NUMBER, "int": NUMBER, "bool": NUMBER,
+    "in": IN, "matrix": MATRIX, "rows": RUNS, "target": IN, "weights": WEIGHTS, "in64": WEIGHTS,
+    "labels": LABELS, "source": SOURCE, "out": OUT, "out64": OUT64, "outlabels": OUTLABELS,
+    "inout": INOUT, "inoutlabels": INOUTLABELS, "float": NUMBER, "int": NUMBER, "bool": NUMBER,
 }
 
 cdef struct Slot:
@@ -259,6 +258,7 @@ cdef class Kernel:
         c.itemsize = 4
         for i in range(MAX_FINISHES):
             c.finish[i] = NULL
+        c.passes_on = False
         for i in range(self.size_count):
             c.size[i] = self.fixed[i]
         for i in range(self.count):
@@ -404,7 +404,7 @@ cdef class Kernel:
         cdef Py_ssize_t dims[MAX_NDIM]
         cdef int i, j, ndim = 0, type = binding.type
         if type < 0:
-            # gather_rows without an output: uint8 becomes float32
+            # a gather without an output: uint8 becomes float32
             type = cnp.NPY_FLOAT64 if c.source_type == 2 else cnp.NPY_FLOAT32
             binding.type = type
             c.itemsize = 8 if c.source_type == 2 else 4

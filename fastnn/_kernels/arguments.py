@@ -92,6 +92,7 @@ class _Call:
         kind = {
             "labels": "integers",
             "weights": "real numbers",
+            "in64": "real numbers",
             "source": "uint8, float32 or float64",
             "out64": "float64",
             "outlabels": "int64",
@@ -122,7 +123,7 @@ class _Call:
             self.fail(argument, f"cannot be made an array: {error}")
         if argument.role == "labels":
             return self.labels(argument, array)
-        if argument.role == "weights":
+        if argument.role in ("weights", "in64"):
             if array.dtype.kind not in "fiub":
                 self.fail(argument, f"must be real numbers, got {array.dtype}", TypeError)
             dtype = np.dtype(np.float64)
@@ -305,7 +306,7 @@ def normalise(
     The copies are (place among the arrays, the user's array, the plain array).
     """
     call = _Call(kernel, arguments, given)
-    if kernel == "gather_rows" and isinstance(given.get("out"), np.ndarray):
+    if kernel in ("gather_rows", "gather_images") and isinstance(given.get("out"), np.ndarray):
         call.dtype, call.first = given["out"].dtype.newbyteorder("="), "out"
     plain: list[Any] = []
     related = False
@@ -342,7 +343,8 @@ def normalise(
 
 
 # The numbers of ``Status`` in call.pxd.
-_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE, _ONE_VALUE = 1, 2, 3, 4, 5
+_LABEL_OUT_OF_RANGE, _BAD_WEIGHT, _NO_WEIGHT, _TARGET_OUT_OF_RANGE = 1, 2, 3, 4
+_ONE_VALUE, _TOO_LARGE = 5, 6
 
 
 def explain(
@@ -364,6 +366,11 @@ def explain(
         raise ValueError(
             f"{kernel}: {name} of shape {np.shape(array)} has one value for each channel, of which "
             "the variance is undefined: in training at least 2 are needed"
+        )
+    if status == _TOO_LARGE:
+        raise ValueError(
+            f"{kernel}: {name} of shape {np.shape(array)} has images of more than 2**31 elements a "
+            "channel"
         )
     where = np.unravel_index(index, np.shape(array))
     value = np.asarray(array)[where]

@@ -29,6 +29,7 @@ cdef enum Status:
     NO_WEIGHT = 3
     TARGET_OUT_OF_RANGE = 4
     ONE_VALUE = 5
+    TOO_LARGE = 6
 
 ctypedef struct Call
 ctypedef void (*plan_t)(Call *) noexcept nogil
@@ -40,7 +41,7 @@ ctypedef struct Call:
     Py_ssize_t stride[2 * MAX_ARRAYS]  # of array i: 2 i rows, 2 i + 1 columns, in elements
     double scalar[MAX_SCALARS]
     int itemsize                     # of the floating-point type: 4 or 8
-    int source_type                  # of gather_rows: 0 uint8, 1 float32, 2 float64
+    int source_type                  # of a gather: 0 uint8, 1 float32, 2 float64
     int threads                      # that may take part
     int phases
     Py_ssize_t tasks[MAX_PHASES]
@@ -49,6 +50,7 @@ ctypedef struct Call:
     void *memory                     # the shared bytes
     Call *finish[MAX_FINISHES]       # elementwise calls that a program has each block of a
     task_t finish_task[MAX_FINISHES]  # product followed by, or NULL
+    int passes_on                    # dW goes to the update that follows, and is not kept
     int status
     int bad_array                    # the array at fault,
     Py_ssize_t bad_index             # and the index in it of the first bad value

@@ -7,11 +7,11 @@
 cdef extern from "few_classes_types.h" nogil:
     const int FN_FEW_CLASSES_32, FN_FEW_CLASSES_64
     double fn_few_classes_32(
-        Py_ssize_t rows, int classes, const float *scores, const long long *y, double share,
-        float *gradient)
+        Py_ssize_t rows, int classes, const float *scores, const long long *y,
+        const double *weight, const double *sample_weight, double weights, float *gradient)
     double fn_few_classes_64(
-        Py_ssize_t rows, int classes, const double *scores, const long long *y, double share,
-        double *gradient)
+        Py_ssize_t rows, int classes, const double *scores, const long long *y,
+        const double *weight, const double *sample_weight, double weights, double *gradient)
 
 cdef enum:
     CHECK = 0
@@ -104,13 +104,15 @@ cdef void add_partial_sums(Call *c, floating *loss) noexcept nogil:
 
 
 cdef inline double cross_entropy_of_few(
-    Py_ssize_t rows, Py_ssize_t C, const floating *scores, const long long *y, double share,
-    floating *gradient
+    Py_ssize_t rows, Py_ssize_t C, const floating *scores, const long long *y,
+    const double *weight, const double *sample_weight, double weights, floating *gradient
 ) noexcept nogil:
     if floating is float:
-        return fn_few_classes_32(rows, <int> C, scores, y, share, gradient)
+        return fn_few_classes_32(
+            rows, <int> C, scores, y, weight, sample_weight, weights, gradient)
     else:
-        return fn_few_classes_64(rows, <int> C, scores, y, share, gradient)
+        return fn_few_classes_64(
+            rows, <int> C, scores, y, weight, sample_weight, weights, gradient)
 
 
 cdef void cross_entropy(
@@ -134,9 +136,10 @@ cdef void cross_entropy(
     cdef double sum_of_exp, of_label
     cdef floating normal
     cdef int few = FN_FEW_CLASSES_32 if floating is float else FN_FEW_CLASSES_64
-    if C <= few and weight == NULL and sample_weight == NULL:
+    if C <= few:
         (<double *> c.memory)[1 + task] = cross_entropy_of_few(
-            rows, C, <const floating *> c.array[0] + start * C, y + start, share,
+            rows, C, <const floating *> c.array[0] + start * C, y + start, weight,
+            sample_weight + start if sample_weight != NULL else NULL, weights,
             d if c.array[5] != NULL else NULL)
         return
     shift_rows(<const floating *> c.array[0] + start * C, d, rows, C)

@@ -27,14 +27,12 @@ FN_INLINE V F(fn_of_lanes)(V v, const int larger) {
 /* Up to FN_FEW_ROWS rows; `vectors`, of each row, is a constant once inlined. */
 FN_INLINE double F(fn_few_rows)(
     const int vectors, int rows, int classes, const T *scores, const long long *y,
-    double share, T *gradient)
+    const double *weight, const double *sample_weight, double weights, T *gradient)
 {
-    T row[FN_FEW_ROWS * 2 * L];
+    T row[FN_FEW_ROWS * 2 * L], of_label[FN_FEW_ROWS];
     const int width = vectors * L, tail = classes - (vectors - 1) * L;
     const V low = F(FN_SPLAT)((T)-INFINITY), none = F(FN_SPLAT)((T)0);
     const I lane = {FN_LANE_NUMBERS}, part = lane < tail;
-    const V shares = F(FN_SPLAT)((T)share);
-    double sum_of_losses = 0, product = 1;
 
     for (int i = 0; i < rows; i++, scores += classes) {
         V x[2];
@@ -50,11 +48,27 @@ FN_INLINE double F(fn_few_rows)(
         x[vectors - 1] = F(fn_chosen)(part, x[vectors - 1], none);
         for (int v = 0; v < vectors; v++)
             F(fn_store)(row + i * width + v * L, x[v]);
-        sum_of_losses -= row[i * width + y[i]];
+        of_label[i] = row[i * width + y[i]];
     }
     for (int j = 0; j < rows * width; j++)
         row[j] = F(fn_exp)(row[j]);
+
+    double total = 0, product = 1, labels = 0, share = 1 / weights;
+    V shares = F(FN_SPLAT)((T)share);
+    int together = 0; /* rows of one weight, of which one logarithm is taken: each sum is 1 to 2 L */
     for (int i = 0; i < rows; i++) {
+        if (weight || sample_weight) {
+            double w = weight ? weight[y[i]] : 1;
+            if (sample_weight)
+                w *= sample_weight[i];
+            if (w / weights != share) {
+                if (together)
+                    total += share * (log(product) - labels);
+                share = w / weights;
+                shares = F(FN_SPLAT)((T)share);
+                product = 1, labels = 0, together = 0;
+            }
+        }
         V e[2];
         for (int v = 0; v < vectors; v++)
             e[v] = F(fn_load)(row + i * width + v * L);
@@ -63,37 +77,42 @@ FN_INLINE double F(fn_few_rows)(
         T sum[L];
         F(fn_store)(sum, sums);
         product *= sum[0];
-        if (i % 16 == 15 || i == rows - 1) { /* one log for some rows: each sum is 1 to 2 L */
-            sum_of_losses += log(product);
-            product = 1;
+        labels += of_label[i];
+        if (++together == FN_FEW_TOGETHER) {
+            total += share * (log(product) - labels);
+            product = 1, labels = 0, together = 0;
         }
         if (!gradient)
             continue;
         const V normal = F(FN_SPLAT)((T)(share / sum[0]));
         for (int v = 0; v < vectors; v++) {
-            const V of_label = F(fn_chosen)(lane == (N)(y[i] - v * L), shares, none);
-            const V value = e[v] * normal - of_label;
+            const V label = F(fn_chosen)(lane == (N)(y[i] - v * L), shares, none);
+            const V value = e[v] * normal - label;
             if (v < vectors - 1)
                 F(fn_store)(gradient + i * classes + v * L, value);
             else
                 F(fn_store_part)(gradient + i * classes + v * L, value, tail);
         }
     }
-    return share * sum_of_losses;
+    return together ? total + share * (log(product) - labels) : total;
 }
 
-/* The sum over rows of share * -log softmax(scores)[y], for up to 2 L classes; and unless NULL its
- * gradient (rows, classes). */
+/* The sum over rows of their share of the weights times -log softmax(scores)[y], for up to 2 L
+ * classes; and unless NULL its gradient (rows, classes). */
 static double F(fn_few_classes)(
-    ptrdiff_t rows, int classes, const T *scores, const long long *y, double share, T *gradient)
+    ptrdiff_t rows, int classes, const T *scores, const long long *y, const double *weight,
+    const double *sample_weight, double weights, T *gradient)
 {
     double total = 0;
     for (ptrdiff_t i = 0; i < rows; i += FN_FEW_ROWS) {
         const int n = rows - i < FN_FEW_ROWS ? (int)(rows - i) : FN_FEW_ROWS;
+        const double *of_samples = sample_weight ? sample_weight + i : NULL;
         T *place = gradient ? gradient + i * classes : NULL;
         total += classes <= L
-            ? F(fn_few_rows)(1, n, classes, scores + i * classes, y + i, share, place)
-            : F(fn_few_rows)(2, n, classes, scores + i * classes, y + i, share, place);
+            ? F(fn_few_rows)(
+                1, n, classes, scores + i * classes, y + i, weight, of_samples, weights, place)
+            : F(fn_few_rows)(
+                2, n, classes, scores + i * classes, y + i, weight, of_samples, weights, place);
     }
     return total;
 }

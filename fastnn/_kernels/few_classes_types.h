@@ -5,7 +5,8 @@
 #include "simd.h"
 #include "vecmath.h"
 
-#define FN_FEW_ROWS 64 /* padded rows of scores that lie in the first cache */
+#define FN_FEW_ROWS 64     /* padded rows of scores that lie in the first cache */
+#define FN_FEW_TOGETHER 16 /* rows of which one logarithm is taken */
 
 #if FN_VECTOR_BYTES
 #define FN_FEW_CLASSES_32 (2 * FN_LANES_32) /* at most */
@@ -60,7 +61,7 @@ FN_OTHER_LANES(fn_other_lanes_64, fn_v64, fn_i64, FN_LANES_64, FN_EACH_LANE_64)
 #else
 #define FN_FEW_CLASSES_32 0
 #define FN_FEW_CLASSES_64 0
-#define fn_few_classes_32(rows, classes, scores, y, share, gradient) 0.0
-#define fn_few_classes_64(rows, classes, scores, y, share, gradient) 0.0
+#define fn_few_classes_32(rows, classes, scores, y, weight, sample, weights, gradient) 0.0
+#define fn_few_classes_64(rows, classes, scores, y, weight, sample, weights, gradient) 0.0
 #endif
 #endif

@@ -60,6 +60,7 @@ cdef struct Product:
     const void *bias
     Call *finish              # an elementwise call that follows each block of C, or NULL
     task_t finish_task
+    bint passes_on            # a block of C lies in the scratch until the call has read it
     Py_ssize_t row_block, column_block, tasks
 
 
@@ -144,7 +145,7 @@ cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
     cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
     if strip_packing(p, rows, p.N, depth, itemsize) == AS_IT_IS:
         return b
-    return b + (round_up(rows, FN_TILE_ROWS) * (depth + A_GAP)) * itemsize
+    return round_up(b + round_up(rows, FN_TILE_ROWS) * (depth + A_GAP) * itemsize, FN_VECTOR_BYTES)
 
 
 cdef enum Packing:
@@ -197,6 +198,13 @@ cdef void pack(
                 target[k * width + j] = 0
 
 
+cdef inline Py_ssize_t block_bytes(Product *p, int itemsize) noexcept nogil:
+    """Room for the block of C that a task makes, if it is not kept."""
+    if not p.passes_on or p.tasks == 0:
+        return 0
+    return p.row_block * (p.N if p.tasks == 1 else p.column_block) * itemsize
+
+
 cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogil:
     """One task: a block of rows and columns of C."""
     cdef Py_ssize_t row_blocks = blocks(p.M, p.row_block)
@@ -206,47 +214,60 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
     # A product that is not divided has one task, of any number of column blocks.
     cdef Py_ssize_t j0 = task // row_blocks * p.column_block
     cdef Py_ssize_t end = p.N if p.tasks == 1 else min(j0 + p.column_block, p.N)
-    cdef Py_ssize_t k0, depth, block = k_block(p.K, sizeof(floating))
+    cdef Py_ssize_t k0, depth, block = k_block(p.K, sizeof(floating)), first = j0
+    cdef Product where = p[0]
+    if p.passes_on:
+        if p.c_column == 1:
+            where.c_row = end - j0
+        where.c = scratch + packing_bytes(p, sizeof(floating)) // <Py_ssize_t> sizeof(floating) - (
+            i0 * where.c_row + j0 * where.c_column)
     while j0 < end:
         k0 = 0
         while k0 == 0 or k0 < p.K:
             depth = min(block, p.K - k0)
-            multiply_block(p, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
+            multiply_block(&where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
             k0 += max(depth, 1)
         j0 += widest
     if p.finish != NULL:
-        finish_block(p, i0, i1, task // row_blocks * p.column_block, end, scratch)
+        finish_block(p, &where, i0, i1, first, end, scratch)
 
 
 cdef void finish_block(
-    Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1, floating *scratch
+    Product *p, Product *where, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1,
+    floating *scratch
 ) noexcept nogil:
-    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, still in the cache."""
+    """Make the elementwise call on rows i0:i1 and columns j0:j1 of C, still in the cache.
+
+    Its other arrays lie as p says, C, if it is not kept, as ``where`` says.
+    """
     cdef Call part = p.finish[0]
     cdef Py_ssize_t i
     if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
-        finish_run(p, &part, i0 * p.c_row, (i1 - i0) * p.c_row, scratch)
+        finish_run(p, where, &part, i0, 0, (i1 - i0) * p.c_row, scratch)
     elif p.c_row == 1 and i0 == 0 and i1 == p.c_column:
-        finish_run(p, &part, j0 * p.c_column, (j1 - j0) * p.c_column, scratch)
+        finish_run(p, where, &part, 0, j0, (j1 - j0) * p.c_column, scratch)
     elif p.c_column == 1:
         for i in range(i0, i1):
-            finish_run(p, &part, i * p.c_row + j0, j1 - j0, scratch)
+            finish_run(p, where, &part, i, j0, j1 - j0, scratch)
     else:  # the product is turned over: its columns are rows in memory
         for i in range(j0, j1):
-            finish_run(p, &part, i * p.c_column + i0, i1 - i0, scratch)
+            finish_run(p, where, &part, i0, i, i1 - i0, scratch)
 
 
 cdef inline void finish_run(
-    Product *p, Call *part, Py_ssize_t start, Py_ssize_t n, floating *scratch
+    Product *p, Product *where, Call *part, Py_ssize_t i, Py_ssize_t j, Py_ssize_t n,
+    floating *scratch
 ) noexcept nogil:
-    """The elementwise call on n elements from ``start`` on."""
-    cdef Py_ssize_t at = 0
-    cdef int i
+    """The elementwise call on n elements, which begin with that of row i and column j."""
+    cdef Py_ssize_t start = i * p.c_row + j * p.c_column, at = 0
+    cdef int each
     while at < n:
         part.size[0] = min(n - at, <Py_ssize_t> FINISH_CHUNK)
-        for i in range(FINISH_ARRAYS):
-            if p.finish.array[i] != NULL:
-                part.array[i] = <floating *> p.finish.array[i] + start + at
+        for each in range(FINISH_ARRAYS):
+            if p.finish.array[each] != NULL:
+                part.array[each] = <floating *> p.finish.array[each] + start + at
+        if p.passes_on:
+            part.array[1] = <floating *> where.c + i * where.c_row + j * where.c_column + at
         p.finish_task(part, 0, 0, scratch)
         at += FINISH_CHUNK
 

@@ -3,7 +3,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from cython cimport floating
-from libc.math cimport INFINITY, fabs, fabsf, log, pow, powf, sqrt, sqrtf
+from libc.math cimport INFINITY, M_PI, cos, fabs, fabsf, floor, log, pow, powf, sin, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
@@ -26,6 +26,7 @@ include "response_norm.pxi"
 include "batch_norm.pxi"
 include "dropout.pxi"
 include "random.pxi"
+include "augment.pxi"
 include "peak.pxi"
 
 cdef Code kernels[64]
@@ -137,6 +138,12 @@ add("random_normal", plan_math, <task_t> random_normal[float], <task_t> random_n
 add(
     "random_integers", plan_math,
     <task_t> random_integers[float], <task_t> random_integers[double])
+add(
+    "draw_transforms", plan_draw_transforms,
+    <task_t> draw_transforms[float], <task_t> draw_transforms[double])
+add(
+    "gather_images", plan_gather_images,
+    <task_t> gather_images[float], <task_t> gather_images[double])
 table.kernels = kernels
 table.peak_rounds = peak_rounds
 table.flops_per_round[0], table.flops_per_round[1] = FN_PEAK_FLOPS_32, FN_PEAK_FLOPS_64

@@ -8,7 +8,7 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
     p.a, p.a_row, p.a_k = c.array[0], c.stride[0], c.stride[1]
     p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
     p.bias, p.c, p.c_row, p.c_column = c.array[2], c.array[3], p.N, 1
-    p.finish, p.finish_task = c.finish[OF_Y], c.finish_task[OF_Y]
+    p.finish, p.finish_task, p.passes_on = c.finish[OF_Y], c.finish_task[OF_Y], False
 
 
 cdef void plan_matmul(Call *c) noexcept nogil:
@@ -58,7 +58,7 @@ cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
         multiply_dots(&p, task, <const floating *> c.memory)
         if p.finish != NULL:
             finish_block(
-                &p, task * p.row_block, min((task + 1) * p.row_block, p.M), 0, p.N, scratch)
+                &p, &p, task * p.row_block, min((task + 1) * p.row_block, p.M), 0, p.N, scratch)
     else:
         multiply(&p, task, scratch)
 
@@ -73,7 +73,7 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dx.a, dx.a_row, dx.a_k = c.array[0], c.stride[0], c.stride[1]
     dx.b, dx.b_k, dx.b_column = c.array[2], c.stride[5], c.stride[4]
     dx.c, dx.c_row, dx.c_column, dx.bias = c.array[3], D, 1, NULL
-    dx.finish, dx.finish_task = c.finish[OF_DX], c.finish_task[OF_DX]
+    dx.finish, dx.finish_task, dx.passes_on = c.finish[OF_DX], c.finish_task[OF_DX], False
     arrange(dx, c)
     if c.array[3] == NULL:
         dx.tasks = 0
@@ -82,6 +82,7 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     dW.b, dW.b_k, dW.b_column = c.array[0], c.stride[0], c.stride[1]
     dW.c, dW.c_row, dW.c_column, dW.bias = c.array[4], C, 1, NULL
     dW.finish, dW.finish_task = c.finish[OF_DW], c.finish_task[OF_DW]
+    dW.passes_on = c.passes_on
     arrange(dW, c)
     if c.array[4] == NULL:
         dW.tasks = 0
@@ -98,7 +99,9 @@ cdef void plan_linear_backward(Call *c) noexcept nogil:
         # What follows dW may write to W, which dx reads.
         c.phases = 2
         c.tasks[0], c.tasks[1] = 1 + dx.tasks, dW.tasks
-    c.scratch = max(packing_bytes(&dx, c.itemsize), packing_bytes(&dW, c.itemsize))
+    c.scratch = max(
+        packing_bytes(&dx, c.itemsize),
+        packing_bytes(&dW, c.itemsize) + block_bytes(&dW, c.itemsize))
 
 
 cdef void linear_backward(

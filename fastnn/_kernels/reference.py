@@ -15,7 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnn._kernels.reference_images import (  # noqa: F401  (twins, too)
+from fastnn._kernels.reference_augment import (  # noqa: F401  (twins, too)
+    draw_transforms,
+    gather_images,
+)
+from fastnn._kernels.reference_images import (  # noqa: F401
     avg_pool2d,
     avg_pool2d_backward,
     batch_norm,

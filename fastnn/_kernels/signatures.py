@@ -8,6 +8,7 @@ matrix       the same with two dimensions, whatever its strides
 rows         a matrix whose rows are each one run of memory
 target       the same; integers and booleans are converted
 weights      read; any real numbers, finite and not negative, used as float64
+in64         read; any real numbers, used as float64
 labels       read; any integers, used as int64
 source       read; uint8, float32 or float64
 out          written; ``None`` allocates it, and ``False`` skips it where a ``?`` allows
@@ -171,6 +172,30 @@ ROWS: dict[str, dict[str, str]] = {
         "out": "out n ...",
     },
     "gather_labels": {"y": "labels R", "indices": "labels n", "out": "outlabels n"},
+    "draw_transforms": {
+        "indices": "labels n",
+        "state": "labels 2",
+        "rotation": "float >=0 0.0",
+        "shift_h": "int >=0 0",
+        "shift_w": "int >=0 0",
+        "flip": "float >=0 <=1 0.0",
+        "brightness": "float >=0 0.0",
+        "contrast": "float >=0 0.0",
+        "out": "out64 n 11",
+    },
+    "gather_images": {
+        "source": "source R C+ H+ W+",
+        "indices": "labels n",
+        "transforms": "in64 n 11",
+        "height": "int >=1",
+        "width": "int >=1",
+        "occlusion_h": "int >=0 0",
+        "occlusion_w": "int >=0 0",
+        "fill": "float 0.0",
+        "scale": "float 1.0",
+        "shift": "float 0.0",
+        "out": "out n C height width",
+    },
     "conv2d": {
         "x": "in N C+ H+ W+",
         "W": "in O+ D+ KH+ KW+",
@@ -304,6 +329,8 @@ IN_PLACE = frozenset(ROWS) - {
     "sum_of_squares",
     "gather_rows",
     "gather_labels",
+    "draw_transforms",
+    "gather_images",
     "conv2d",
     "conv2d_backward",
     "max_pool2d",

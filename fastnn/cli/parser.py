@@ -107,6 +107,7 @@ def _add_train(commands: _Commands) -> None:
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --epochs 5\n"
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --model lenet\n"
         "  fastnn train --data images224 --model alexnet\n"
+        "  fastnn train --model cifar_convnet --augment shift=1,rotation=10\n"
         "  fastnn train --model linear --loss hinge --optimizer sgd --lr 0.01\n"
         "  fastnn train --resume runs/digits-1\n\n"
         "The run folder holds model.safetensors, checkpoint.safetensors (to resume\n"
@@ -186,6 +187,14 @@ def _add_train(commands: _Commands) -> None:
         metavar="SHARE",
         help="share of the training part that is set aside to watch the curves, 0 for "
         f"none (default: {VALIDATION:g})",
+    )
+    how.add_argument(
+        "--augment",
+        type=_augment,
+        metavar="WHAT",
+        help="vary the images of the training part, for models of images: rotation=DEGREES, "
+        "shift=PIXELS, flip (left to right), brightness=SHARE, contrast=SHARE, occlusion=PIXELS "
+        "or HEIGHTxWIDTH, joined by commas (default: not at all)",
     )
     how.add_argument("--seed", type=_seed, metavar="N", help="(default: 0)")
     _add_threads(how)
@@ -431,6 +440,12 @@ def _data(text: str) -> str:
 
 def _model(text: str) -> str:
     return _accepted(text, check_model)
+
+
+def _augment(text: str) -> str:
+    with held():
+        from fastnn.cli.augmentation import augmentation
+    return _accepted(text, augmentation)
 
 
 def _schedule(text: str) -> str:

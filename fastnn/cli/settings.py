@@ -65,6 +65,7 @@ class Settings:
     validation: float = VALIDATION
     seed: int = 0
     dtype: str = "float32"
+    augment: str = ""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -99,6 +100,7 @@ class Settings:
         """
         with open(path, "rb") as file:
             content = file.read()
+        from fastnn.cli.augmentation import augmentation
         from fastnn.data import parse_spec
 
         try:
@@ -110,6 +112,7 @@ class Settings:
                     raise ValueError(f"{field.name} is {value!r}")
             parse_spec(settings.data)
             check_model(settings.model)
+            augmentation(settings.augment)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: not the settings of a run ({error})") from None
         return settings

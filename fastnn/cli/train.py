@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastnn import data, optim, runtime, serialize
 from fastnn.callbacks import Checkpoint
+from fastnn.cli.augmentation import augmentation
 from fastnn.cli.interrupts import held, ignored
 from fastnn.cli.named import named_model
 from fastnn.cli.report import Report
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
 def _begin(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in Settings.names()}
     settings = Settings.complete({**given, "data": _absolute(given["data"])})
+    if settings.augment and settings.model not in IMAGE_MODELS:
+        raise UsageError(f"--augment wants a model of images: --model {', '.join(IMAGE_MODELS)}")
     RunFolder.check_free(args.out)
     parts = Parts.load(settings)
     scale, shift = _standardization(parts, settings)
@@ -108,6 +111,7 @@ def _train(
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             seed=settings.seed,
+            augment=augmentation(settings.augment),
             validation_data=parts.validation,
             callbacks=[checkpoint],
             progress=progress,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn.program.errors import CaptureError
-from fastnn.program.traced import array_of
 from fastnn.program.where import where
 
 if TYPE_CHECKING:
@@ -65,9 +64,7 @@ def average(
     if weights is None:
         return np.mean(a, axis, keepdims=keepdims)
     weights = weights if hasattr(weights, "ndim") else np.asarray(weights)
-    with np.errstate(all="ignore"):
-        options: Any = {"keepdims": keepdims}
-        expected = np.average(array_of(a), axis, array_of(weights), **options)
+    expected = recorder.by_numpy(np.average, a, axis, weights, keepdims=keepdims)
     if axis is not None:
         axis = tuple(int(each) % a.ndim for each in np.atleast_1d(axis))
     if weights.shape != a.shape:
@@ -86,8 +83,7 @@ def norm(
     recorder: Recorder, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Any:
     """np.linalg.norm, of vectors, and of matrices as vectors."""
-    with np.errstate(all="ignore"):
-        expected = np.linalg.norm(x.array, ord, axis, keepdims)
+    expected = recorder.by_numpy(np.linalg.norm, x, ord, axis, keepdims)
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
     result: Any

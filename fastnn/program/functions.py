@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,31 +28,47 @@ if TYPE_CHECKING:
 
 def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """What a function of NumPy's gives: a primitive, or one of the op table's compositions."""
-    if any(is_foreign(each) for each in _flattened((args, kwargs))):
+    operands = _flattened((args, kwargs))
+    if any(map(is_foreign, operands)):
         return NotImplemented
-    module = func.__module__.replace("numpy", "np", 1)
-    name = f"{module}.{func.__name__}"
+    if func in _WITHOUT_VALUES and func in PLAIN_FUNCTIONS:
+        return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
+    if any(map(_is_function, operands)) and func in FUNCTIONS:
+        # The calls that the function makes are the step's.
+        return _composed(recorder, func, args, kwargs)
+    return recorder.call(func.__name__, _function_call, func, args, kwargs)
+
+
+def _function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     primitive = PRIMITIVES.get(func)
     if primitive is not None:
-        _refuse_others(primitive, (recorder, *args), kwargs, name)
+        _refuse_others(primitive, len(args) + 1, kwargs, func)
         return primitive(recorder, *args, **kwargs)
-    answer = FUNCTIONS.get(func)
-    if answer is not None:
-        _refuse_others(answer, args, kwargs, name)
-        with recorder.inside(func, name):
-            found = answer(*args, **kwargs)
-        return _as_numpy_gives(recorder, found, func, args, kwargs)
-    if func in PLAIN_FUNCTIONS and func in _WITHOUT_VALUES:
-        return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
-    raise CaptureError(f"{name} cannot be captured: it is not made of calls in C{where()}")
+    if func in FUNCTIONS:
+        return _composed(recorder, func, args, kwargs)
+    raise CaptureError(
+        f"{_name_of(func)} cannot be captured: it is not made of calls in C{where()}"
+    )
+
+
+def _composed(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    answer = FUNCTIONS[func]
+    _refuse_others(answer, len(args), kwargs, func)
+    with recorder.inside(func, _name_of(func)):
+        found = answer(*args, **kwargs)
+    return _as_numpy_gives(recorder, found, func, args, kwargs)
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not isinstance(value, (np.ufunc, type))
 
 
 def _as_numpy_gives(
     recorder: Recorder, found: Any, func: Callable[..., Any], args: Any, kwargs: Any
 ) -> Any:
     """What a composition gives: a copy where NumPy gives one, and in its memory order."""
-    with np.errstate(all="ignore"):
-        expected = func(*_plain(args), **{key: _plain(value) for key, value in kwargs.items()})
+    options = {key: _plain(value) for key, value in kwargs.items()}
+    expected = recorder.by_numpy(func, *_plain(args), **options)
     given = [each.array for each in _flattened((args, kwargs)) if isinstance(each, Traced)]
 
     def as_expected(one: Any, other: Any) -> Any:
@@ -76,24 +93,42 @@ def _plain(value: Any) -> Any:
     return array_of(value)
 
 
-def _refuse_others(function: Any, args: Any, kwargs: Any, name: str) -> None:
-    """Raise for an argument of NumPy's that the function does not take."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError:
-        known = [each for each in signature.parameters if each != "recorder"]
+def _name_of(func: Callable[..., Any]) -> str:
+    return f"{func.__module__.replace('numpy', 'np', 1)}.{func.__name__}"
+
+
+def _refuse_others(function: Any, count: int, kwargs: Any, func: Callable[..., Any]) -> None:
+    """Raise for an argument of NumPy's ``func`` that the function does not take."""
+    if not _takes(function, count, tuple(kwargs)):
+        known = [each for each in inspect.signature(function).parameters if each != "recorder"]
         raise CaptureError(
-            f"{name} cannot be captured with these arguments, only with {', '.join(known)}{where()}"
-        ) from None
+            f"{_name_of(func)} cannot be captured with these arguments, only with "
+            f"{', '.join(known)}{where()}"
+        )
+
+
+@cache
+def _takes(function: Any, count: int, names: tuple[str, ...]) -> bool:
+    """Whether a function takes so many arguments by position, and these by name."""
+    try:
+        inspect.signature(function).bind(*[None] * count, **dict.fromkeys(names))
+    except TypeError:
+        return False
+    return True
 
 
 def _flattened(value: Any) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return [each for part in value for each in _flattened(part)]
     if isinstance(value, dict):
-        return _flattened(list(value.values()))
-    return [value]
+        value = list(value.values())
+    elif not isinstance(value, (list, tuple)):
+        return [value]
+    found = []
+    for part in value:
+        if isinstance(part, (list, tuple, dict)):
+            found += _flattened(part)
+        else:
+            found.append(part)
+    return found
 
 
 _WITHOUT_VALUES = frozenset(
@@ -116,8 +151,7 @@ def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
 def _mean(
     recorder: Recorder, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
 ) -> Any:
-    with np.errstate(all="ignore"):
-        expected = np.mean(a.array, axis, dtype, keepdims=keepdims)
+    expected = recorder.by_numpy(np.mean, a, axis, dtype, keepdims=keepdims)
     inner = np.dtype(np.float64) if dtype is None and a.dtype.kind in "biu" else dtype
     total = reduce(recorder, np.add, a, axis, inner, None, keepdims)
     count = a.size // max(total.size, 1)
@@ -129,8 +163,7 @@ def _mean(
 def _var(
     recorder: Recorder, a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False
 ) -> Any:
-    with np.errstate(all="ignore"):
-        expected = np.var(a.array, axis, ddof=ddof, keepdims=keepdims)
+    expected = recorder.by_numpy(np.var, a, axis, ddof=ddof, keepdims=keepdims)
     inner = np.dtype(np.float64) if a.dtype.kind in "biu" else None
     total = reduce(recorder, np.add, a, axis, inner, None, True)
     count = a.size // max(total.size, 1)
@@ -165,8 +198,7 @@ def _broadcast_to(recorder: Recorder, array: Traced, shape: Any) -> Traced:
 def _where_function(recorder: Recorder, condition: Any, x: Any = None, y: Any = None, /) -> Traced:
     if x is None or y is None:
         raise CaptureError(f"np.where of a condition alone has a size that changes{where()}")
-    with np.errstate(all="ignore"):
-        expected = np.where(array_of(condition), array_of(x), array_of(y))
+    expected = recorder.by_numpy(np.where, condition, x, y)
     mask = condition if isinstance(condition, Traced) else np.asarray(condition)
     if mask.dtype != bool:
         mask = mask != 0
@@ -225,11 +257,11 @@ def _accumulation(ufunc: np.ufunc) -> Callable[..., Any]:
 
 
 def _dot(recorder: Recorder, a: Any, b: Any) -> Any:
-    from fastnn.ops.contractions import dot
-
     a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in (a, b))
     if 0 < a.ndim <= 2 and 0 < b.ndim <= 2:
         return matrix_product(recorder, a, b)
+    from fastnn.ops.contractions import dot
+
     return dot(a, b)
 
 
@@ -250,7 +282,7 @@ def _clip(recorder: Recorder, a: Any, low: Any = None, high: Any = None, **bound
 def _round(recorder: Recorder, a: Any, decimals: int = 0) -> Any:
     if decimals:
         scale = 10.0 ** abs(decimals)
-        expected = np.round(a.array, decimals)
+        expected = recorder.by_numpy(np.round, a, decimals)
         scaled = np.rint(a * scale if decimals > 0 else a / scale)
         result = scaled / scale if decimals > 0 else scaled * scale
         recorder.check("np.round", result, expected)

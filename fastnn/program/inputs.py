@@ -17,22 +17,35 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 class Input:
-    """An argument of a step: its memory in the program, and what the step is given."""
+    """An argument of a step: its memory in the program, and what the step is given.
 
-    def __init__(self, recorder: Recorder, number: int, value: Any) -> None:
+    Args:
+        recorder: what records the step.
+        number: of the argument.
+        value: what the caller has passed.
+        before: the argument of another tracing, whose memory this one has.
+    """
+
+    def __init__(
+        self, recorder: Recorder, number: int, value: Any, before: Input | None = None
+    ) -> None:
         self.traced: Any = None
         self.given = value
         self._recorder = recorder
         self._node: Node | None = None
+        self._memory: Any = None
         array = values_of(value)
         if isinstance(array, (np.ndarray, np.generic)):
-            self._memory = own = memory_like(np.asarray(array))
-            if isinstance(array, np.ndarray) and not array.flags.writeable:
-                own = own.view()
-                own.flags.writeable = False
+            if before is None:
+                self._memory = own = memory_like(np.asarray(array))
+                if isinstance(array, np.ndarray) and not array.flags.writeable:
+                    own = own.view()
+                    own.flags.writeable = False
+                self.take(value)
+            else:
+                self._memory, own = before._memory, before.traced.array
             self.traced = recorder.lift(own, number)
             self.given = self.traced
-            self.take(value)
             if isinstance(value, Tensor):
                 self._node = node = Node(self.traced, value.requires_grad)
                 self.given = handle(node)
@@ -40,7 +53,7 @@ class Input:
                 recorder.arguments.add(node)
 
     def take(self, value: Any) -> None:
-        if self.traced is not None:
+        if self._memory is not None:
             np.copyto(self._memory, values_of(value))
 
     def give_back(self, value: Any, is_written: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,22 +19,29 @@ if TYPE_CHECKING:
 
 
 def kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
-    """Record a kernel's call, and make it; what it returns."""
-    rows = kernel.arguments
-    args = [
-        _argument(recorder, row, given.get(row.name, row.default if row.is_scalar else None))
-        for row in rows
-    ]
-    for row, each in zip(rows, args, strict=True):
-        if row.role in WRITTEN and isinstance(each, np.ndarray):
+    """Record a kernel's call; what it returns."""
+    return recorder.call(kernel.name, _kernel_call, kernel, given)
+
+
+def _kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
+    rows, is_written, can_fail = _rows_of(kernel)
+    args = [given.get(name, default) for name, default, _ in rows]
+    for i, (_, _, row) in enumerate(rows):
+        each = args[i]
+        if isinstance(each, Traced):
+            args[i] = _argument(recorder, row, each)
+        elif is_written[i] and isinstance(each, np.ndarray):
             raise CaptureError(
                 f"{kernel.name} would write to {row.name}, an array from outside the step, "
                 f"which is a constant of the program: make it an argument{where()}"
             )
-    arrays = [each.array if isinstance(each, Traced) else each for each in args]
     numbers = [
-        (int(each) if row.role == "int" else float(each)) if isinstance(each, Cell) else each
-        for row, each in zip(rows, arrays, strict=True)
+        each.array
+        if isinstance(each, Traced)
+        else (int(each) if row.role == "int" else float(each))
+        if isinstance(each, Cell)
+        else each
+        for (_, _, row), each in zip(rows, args, strict=True)
     ]
     outputs = kernel.outputs(numbers)
     stand_ins: list[tuple[Any, Traced]] = []
@@ -41,47 +49,29 @@ def kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
         stand_ins = _made_plain(recorder, kernel, args, numbers)
         outputs = kernel.outputs(numbers)
     results: list[Any] = []
-    for i, (row, output) in enumerate(zip(rows, outputs, strict=True)):
-        if row.role not in WRITTEN:
+    for i, output in enumerate(outputs):
+        if not is_written[i]:
             continue
         if output is not None and numbers[i] is None:
             made = recorder.empty(output.shape, output.dtype)
             numbers[i] = made.array
             results.append(made)
-        else:
-            if row.is_output:
-                results.append(args[i] if isinstance(args[i], Traced) else None)
-    for i, number in enumerate(numbers):
-        if isinstance(args[i], np.ndarray) and isinstance(number, np.ndarray):
-            numbers[i] = recorder.constant(number, number.dtype)
+        elif rows[i][2].is_output:
+            results.append(args[i] if isinstance(args[i], Traced) else None)
     since = len(recorder.tape)
-    recorder.tape.kernel(kernel, numbers, where())
-    recorder.writes(
-        [
-            number
-            for row, number in zip(rows, numbers, strict=True)
-            if row.role in WRITTEN and isinstance(number, np.ndarray)
-        ]
-    )
+    recorder.tape.kernel(kernel, numbers)
     for position, each in enumerate(args):
         if isinstance(each, Cell):
             recorder.tape.link_scalar(
                 since, position, each.values, 8 if recorder.capacity > 1 else 0
             )
-    recorder.note(
-        kernel.name,
-        [
-            (recorder.number(each), each.shape, each.dtype.str)
-            if isinstance(each, np.ndarray)
-            else each
-            for each in (
-                cell.key if isinstance(cell, Cell) else number
-                for cell, number in zip(args, numbers, strict=True)
-            )
-        ],
-    )
-    recorder.run(since)
-    written = [a for a, row in zip(args, rows, strict=True) if row.role in WRITTEN]
+    changed = [
+        number
+        for number, writes in zip(numbers, is_written, strict=True)
+        if writes and isinstance(number, np.ndarray)
+    ]
+    recorder.recorded(changed, can_fail)
+    written = [each for each, writes in zip(args, is_written, strict=True) if writes]
     for target, copy in stand_ins:
         recorder.copied(copy, target)
         results = [target if each is copy else each for each in results]
@@ -91,13 +81,31 @@ def kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _argument(recorder: Recorder, row: Any, value: Any) -> Any:
-    if isinstance(value, Traced):
-        wanted = {"labels": np.int64, "weights": np.float64}.get(row.role)
-        kinds = "biuf" if row.role == "weights" else "iu"
-        if wanted is not None and value.dtype.kind in kinds and value.dtype != wanted:
+@cache
+def _rows_of(kernel: Any) -> tuple[list[tuple[str, Any, Any]], list[bool], bool]:
+    """(name, default, row) of each argument, which of them it writes to, and whether it may fail:
+    whether values exist with which it ends a replay."""
+    rows = [(row.name, row.default if row.is_scalar else None, row) for row in kernel.arguments]
+    can_fail = kernel.name.startswith("batch_norm") or any(
+        row.role in ("labels", "weights", "target") for row in kernel.arguments
+    )
+    return rows, [row.role in WRITTEN for row in kernel.arguments], can_fail
+
+
+def _argument(recorder: Recorder, row: Any, value: Traced) -> Traced:
+    wanted = _WANTED.get(row.role)
+    if wanted is not None:
+        kinds = "biuf" if wanted == np.float64 else "iu"
+        if value.dtype.kind in kinds and value.dtype != wanted:
             return recorder.cast(value, wanted)
     return value
+
+
+_WANTED = {
+    "labels": np.dtype(np.int64),
+    "weights": np.dtype(np.float64),
+    "in64": np.dtype(np.float64),
+}
 
 
 def _made_plain(

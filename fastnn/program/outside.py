@@ -6,7 +6,7 @@ done to them, and it holds as long as what the step has looked at is as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnn.node import Node
 from fastnn.program.errors import CaptureError
+from fastnn.program.memory import address_of, owner_of
 from fastnn.program.traced import Link, Traced
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -29,17 +30,6 @@ def rate_changes(before: float, after: float) -> CaptureError:
 
 def _has_gradient(node: Node, gradient: Array) -> bool:
     return node.grad is gradient
-
-
-def owner_of(array: Any) -> Any:
-    """The array whose memory this one looks at."""
-    while True:
-        base = array.base
-        if not isinstance(base, np.ndarray):
-            base = getattr(base, "base", None)  # as_strided puts something between
-            if not isinstance(base, np.ndarray):
-                return array
-        array = base
 
 
 class Cell:
@@ -82,35 +72,42 @@ class Outside:
         reset: leaves whose gradient the step sets itself.
         arguments: leaves that are arguments of the step.
         changeable: arrays that the step may change.
-        log: of each call, what it was and its constants, to compare two recordings by.
+        constants: small arrays that it has called with, and their bytes.
+        is_self_contained: whether it has looked at nothing else than these and its arguments.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.log: list[tuple[Any, ...]] = []
         self.link = Link(self)  # type: ignore[arg-type]
         self.adopted: dict[Node, tuple[Array, Any]] = {}
         self.reset: set[Node] = set()
         self.arguments: set[Node] = set()
         self.changeable: list[Array] = []
-        self._before: list[Array] = []  # their values before the step
+        self.constants: list[tuple[Array, bytes]] = []
+        self.is_self_contained = True
+        self._unsaved: dict[int, list[Array]] = {}  # of them, by what owns their memory
+        self._before: list[tuple[Array, Array]] = []  # of them, and their values before the step
         self._rates: list[Cell] = []
         self._counters: list[Counter] = []
         self._looks: list[Callable[[], Any]] = []
         self._seen: list[Any] = []
         self._written: list[Array] = []
         self._lifted: dict[int, Traced] = {}
-        self._gradients: dict[Node, Array] = {}
+        self._gradients: dict[Node, Array | None] = {}
         self._remembered: dict[int, tuple[dict[str, Any], dict[str, Any], set[str]]] = {}
         self._kept: list[Any] = []
+        self._own_gradients: list[Traced] = []  # of the program, that it leaves in leaves
 
     def copied(self, source: Any, target: Traced) -> Traced:
         """Record a copy."""
         raise NotImplementedError
 
-    def name(self, memory: Array, number: Any) -> None:
-        """Give memory a name by which two recordings can be compared."""
-        raise NotImplementedError
+    def leave(self, traced: Traced) -> None:
+        """Note that the step leaves an array behind when it ends."""
+
+    def keep(self, traced: Traced) -> None:
+        """An array of the program's own is looked at after a replay."""
+        self._kept.append(traced)
 
     # --- while recording ----------------------------------------------------------------
 
@@ -121,13 +118,26 @@ class Outside:
         """
         traced = self._lifted.get(id(array))
         if traced is None:
-            owner = owner_of(array)
-            self.name(owner, owner.ctypes.data if number is None else number)
-            traced = self._lifted[id(array)] = Traced(array, array, self.link)
+            self.is_self_contained &= number is not None
+            place = address_of(array) if number is None else number
+            mark = ("outside", number is None, place, array.shape, array.strides, array.dtype.str)
+            traced = self._lifted[id(array)] = Traced(array, array, self.link, None, mark)
             if array.flags.writeable:
                 self.changeable.append(array)
-                self._before.append(array.copy())
+                unsaved = self._unsaved.setdefault(id(owner_of(array)), [])
+                if number is None:
+                    unsaved.append(array)
         return traced
+
+    def is_changeable(self, owner: Array) -> bool:
+        """Whether the step may change what lies in this memory."""
+        return id(owner) in self._unsaved
+
+    def save(self, owner: Array) -> None:
+        """Copy what lies in this memory, which the step is about to change."""
+        unsaved = self._unsaved[id(owner)]
+        self._before += [(array, array.copy()) for array in unsaved]
+        unsaved.clear()
 
     def adopt(self, node: Node) -> Traced:
         """Record what happens to the value and the gradient of a leaf."""
@@ -146,10 +156,12 @@ class Outside:
 
         Returns a set: the names of what the step has changed, once it is recorded.
         """
+        self.is_self_contained = False
         return self._remembered.setdefault(id(attributes), (attributes, dict(attributes), set()))[2]
 
     def guard(self, look: Callable[[], Any]) -> None:
         """The recording holds only as long as ``look()`` gives what it does when it ends."""
+        self.is_self_contained = False
         self._looks.append(look)
 
     def rate(self, group: dict[Any, Any]) -> Cell:
@@ -157,6 +169,7 @@ class Outside:
         for cell in self._rates:
             if cell.owner is group:
                 return cell
+        self.is_self_contained = False
         self._rates.append(Cell(group, "lr", self.capacity))
         return self._rates[-1]
 
@@ -172,6 +185,7 @@ class Outside:
         if counter is None:
             counter = Counter(state, key)
             self._counters.append(counter)
+        self.is_self_contained = False
         counter.step += 1
         state[key] = state.get(key, 0) + 1
         cell = Cell(state, key, self.capacity, counter.step)
@@ -183,6 +197,10 @@ class Outside:
     def holds(self) -> bool:
         """Whether all that was looked at is as it was."""
         return all(look() == seen for look, seen in zip(self._looks, self._seen, strict=True))
+
+    def constants_hold(self) -> bool:
+        """Whether the constants have their values still."""
+        return all(array.tobytes() == values for array, values in self.constants)
 
     def load_cells(self, first: int = 0, steps: int = 1) -> None:
         """Look the numbers up for steps from ``first`` on; those that count, count on."""
@@ -221,13 +239,17 @@ class Outside:
 
     def restore(self) -> None:
         """Put back the values that the recording of the step has changed."""
+        self.restore_values()
         self.release()
-        for array, values in zip(self.changeable, self._before, strict=True):
-            array[...] = values
         for counter in self._counters:
             counter.owner[counter.key] -= counter.step
         for node, (_, grad) in self.adopted.items():
             node.grad = grad
+
+    def restore_values(self) -> None:
+        """Put back the values of arrays."""
+        for array, values in reversed(self._before):  # the oldest of what was saved twice is right
+            array[...] = values
 
     def put_back(self) -> None:
         """Put back what objects held before the step."""
@@ -263,7 +285,8 @@ class Outside:
                     "optimizer.zero_grad(), or set .grad = None, in the step"
                 )
             else:
-                self._kept.append(grad)
+                self.leave(grad)
+                self._own_gradients.append(grad)
                 node.grad = grad.array
             self._gradients[node] = node.grad
         for cell in self._rates:
@@ -275,6 +298,15 @@ class Outside:
         """Nothing more is recorded."""
         self.link.cut()
         self._lifted.clear()
+
+    def left_in_objects(self) -> Iterator[Traced]:
+        """The arrays that the step has left in objects."""
+        for attributes, _, _ in self._remembered.values():
+            for value in attributes.values():
+                node = getattr(value, "_node", None)
+                data = value if node is None else node.data
+                if isinstance(data, Traced):
+                    yield data
 
     def conclude(self) -> None:
         """Nothing of what was before the step will be put back: it is recorded.
@@ -293,11 +325,24 @@ class Outside:
                         attributes[name] = data.array
                     else:
                         node.data, node.args, node.saved = data.array, None, None
+        for node, gradient in self._gradients.items():
+            node.grad = gradient
         self._seen = [look() for look in self._looks]
         self._before.clear()
+        self._unsaved.clear()
         self._remembered.clear()
         self._written.clear()
-        self.log.clear()
+
+    def held(self, keep_grad: bool) -> list[Array]:
+        """The program's own arrays that may be looked at from outside after a replay."""
+        kept = [*self._kept, *self._own_gradients] if keep_grad else self._kept
+        return [each.array for each in kept if isinstance(each, Traced)]
+
+    def give_up(self, gradients: list[Array]) -> None:
+        """Replays do not compute these: leaves that have them are left without a gradient."""
+        for node, gradient in self._gradients.items():
+            if any(gradient is each for each in gradients):
+                self._gradients[node] = node.grad = None
 
     def is_written(self, array: Array) -> bool:
         """Whether a call writes to this array."""

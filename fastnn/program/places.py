@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn._kernels import _doorway
 from fastnn.program.errors import CaptureError
+from fastnn.program.memory import address_of
 from fastnn.program.traced import Traced, array_of
 from fastnn.program.ufuncs import apart
 from fastnn.program.where import where
@@ -42,15 +43,25 @@ def getitem(recorder: Recorder, x: Traced, index: Any) -> Traced:
         parts = index if isinstance(index, tuple) else (index,)
         is_element = view.ndim == 0 and not any(part is Ellipsis for part in parts)
         return view.copy().scalar() if is_element else view
+    gathered: Traced = recorder.call("gather", _gather, x, index)
+    return gathered
+
+
+def _gather(recorder: Recorder, x: Traced, index: Any) -> Traced:
     offsets = _offsets(recorder, x, index)
     plain = tuple(map(array_of, index)) if isinstance(index, tuple) else array_of(index)
-    result = recorder.empty(offsets.shape, x.dtype, x.array[plain])
+    expected = recorder.by_numpy(operator.getitem, x, plain)
+    result = recorder.empty(offsets.shape, x.dtype, expected)
     _at_places(recorder, "gather", x, offsets, result.array)
     return result
 
 
 def setitem(recorder: Recorder, x: Traced, index: Any, value: Any) -> None:
     """A copy into a view for a basic index, else a recorded scatter."""
+    recorder.call("copy" if _is_view_index(index) else "scatter", _setitem, x, index, value)
+
+
+def _setitem(recorder: Recorder, x: Traced, index: Any, value: Any) -> None:
     if _is_view_index(index):
         target = _view(x, index)
         if isinstance(value, Traced):
@@ -99,7 +110,7 @@ def _at_places(recorder: Recorder, name: str, x: Traced, offsets: Any, values: A
         offsets = offsets.copy()
         places = offsets.array
     places = np.asarray(places, order="C")
-    at, start, first = (each.ctypes.data for each in (base, places, values))
+    at, start, first = (address_of(each) for each in (base, places, values))
     strides = values.strides
     calls: list[Any] = []
     if values.flags.c_contiguous or not any(strides):
@@ -128,9 +139,7 @@ def _offsets(recorder: Recorder, x: Traced, index: Any) -> Any:
             shape = [1] * x.ndim
             shape[axis] = n
             grid += (np.arange(n) * stride).reshape(shape)
-        found = np.ascontiguousarray(grid[index])
-        recorder.constant(found, np.int64)
-        return found
+        return np.ascontiguousarray(grid[index])
     if any(isinstance(each, Traced) and each.dtype == bool for each in parts):
         raise CaptureError(
             "a boolean mask computed in the step selects a number of elements that changes: use "

@@ -1,96 +1,34 @@
 """The recorder: it makes the calls of a step once, and writes them on a tape.
 
-Each call is made twice while recording: by NumPy itself, which tells the dtype and the memory
-layout of the result, and from the tape.  Both must agree to the bit, so that a program never
-computes anything else than NumPy would.
+Each of NumPy's calls is made twice while recording: by NumPy itself, which tells the dtype and
+the memory layout of the result, and from the tape.  Both must agree to the bit, so that a program
+never computes anything else than NumPy would.  What only C computes waits until somebody wants
+its values: an update at the end of a step is made once it is known that the step can be replayed.
 """
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeAlias
+from functools import cache
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
 from fastnn._kernels import _doorway
+from fastnn.program import copies
+from fastnn.program.calls import Call, described, key_of
+from fastnn.program.compare import same
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.outside import Outside, owner_of
-from fastnn.program.traced import Traced
+from fastnn.program.memory import ALIGNMENT, Memory, address_of, owner_of
+from fastnn.program.outside import Outside
+from fastnn.program.traced import Traced, array_of
 from fastnn.program.where import where
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
-
-ALIGNMENT = 64
-PRODUCTS = frozenset({"linear", "linear_backward"})
-
-
-class Memory:
-    """The memory of a program, for arrays that live at different times.
-
-    What is freed around a product rests for one call: the next one may be made on the blocks of
-    its result, while its operands are still read.
-
-    Attributes:
-        nbytes: how much there is.
-    """
-
-    def __init__(self, tape: _doorway.Tape) -> None:
-        self.nbytes = 0
-        self._tape = tape
-        self._free: dict[int, list[Array]] = {}
-        self._resting: deque[tuple[int, Array]] = deque()
-
-    def take(self, wanted: int) -> Block:
-        """Aligned memory of at least so many bytes, a multiple of the alignment."""
-        last = self._tape.calls[-1][0] if len(self._tape) else ""
-        rests = len(self._tape) - 1 if last in PRODUCTS else len(self._tape) + 1
-        while self._resting and self._resting[0][0] < rests:
-            memory = self._resting.popleft()[1]
-            self._free.setdefault(len(memory), []).append(memory)
-        fitting = [size for size, blocks in self._free.items() if blocks and size >= wanted]
-        if fitting and min(fitting) <= 2 * wanted:
-            return Block(self._free[min(fitting)].pop(), self)
-        self.nbytes += wanted
-        raw = np.empty(wanted + ALIGNMENT, np.uint8)
-        start = -raw.ctypes.data % ALIGNMENT
-        return Block(raw[start : start + wanted], self)
-
-    def give_back(self, memory: Array) -> None:
-        """No array lies in it any more."""
-        self._resting.append((len(self._tape), memory))
-
-
-class Block:
-    """A piece of a program's memory, which goes back to it with the last array in it."""
-
-    __slots__ = ("_whole", "memory")
-
-    def __init__(self, memory: Array, whole: Memory) -> None:
-        self.memory, self._whole = memory, whole
-
-    def __del__(self) -> None:
-        self._whole.give_back(self.memory)
-
-
-class Constants:
-    """Values of the caller's, to compare two recordings by."""
-
-    def __init__(self, array: Array) -> None:
-        self.array = array if array.nbytes > 16384 else array.copy()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Constants):
-            return NotImplemented
-        a, b = self.array, other.array
-        if a.dtype != b.dtype or a.shape != b.shape:
-            return False
-        is_same_memory = a.ctypes.data == b.ctypes.data and a.strides == b.strides
-        return is_same_memory or a.tobytes() == b.tobytes()
-
-    __hash__ = None  # type: ignore[assignment]
+_R = TypeVar("_R")
 
 
 class Recorder(Outside):
@@ -102,17 +40,57 @@ class Recorder(Outside):
 
     Attributes:
         tape: what is recorded so far.
+        calls: those of the step, each of which may be several on the tape.
+        has_changed: whether a call was made that changes what is outside the step.
+        dead_at_the_end: the marks of arrays whose memory was another one's in the end.
     """
 
     def __init__(self, capacity: int = 1) -> None:
         super().__init__(capacity)
         self.tape = _doorway.Tape()
+        self.calls: list[Call] = []
+        self.has_changed = False
+        self.dead_at_the_end: frozenset[int] = frozenset()
         self.finite: dict[int, tuple[str, Array]] = {}
         self.indexed_axes: dict[int, int] = {}
         self._errstates: dict[int, dict[str, Any]] = {}
-        self._numbers: dict[int, tuple[Any, int]] = {}
+        self._marks = 0
+        self._made = 0  # of the calls on the tape
+        self._last_risk = -1  # the last one that may fail
+        self._unmade_writes: list[tuple[int, Array]] = []
         self._memory = Memory(self.tape)
         self._depth: list[Any] = []
+        self._is_inside = False
+
+    # --- calls of the step --------------------------------------------------------------
+
+    def call(self, name: str, make: Callable[..., _R], *given: Any) -> _R:
+        """What ``make(self, *given)`` gives: a call of the step, unless it is a part of one."""
+        if self._is_inside:
+            return make(self, *given)
+        read: list[Traced] = []
+        key, errstate = key_of(given, self, read), tuple(np.geterr().values())
+        self._is_inside = True
+        try:
+            result = make(self, *given)
+        except Exception as error:
+            # The step may go on after it; without the traceback, which refers to all of this.
+            self.calls.append(Call(name, key, errstate, _marks(read), None, copy.copy(error)))
+            raise
+        finally:
+            self._is_inside = False
+        self.calls.append(Call(name, key, errstate, _marks(read), described(result, read)))
+        return result
+
+    def close(self) -> None:
+        """Nothing more is recorded."""
+        super().close()
+        self.dead_at_the_end = frozenset(self._memory.dead)
+
+    def forget_calls(self) -> None:
+        """Nobody follows this recorder any more."""
+        self.calls.clear()
+        self.constants.clear()
 
     # --- memory -----------------------------------------------------------------------
 
@@ -124,18 +102,19 @@ class Recorder(Outside):
     def empty(self, shape: Sequence[int], dtype: Any, like: Array | None = None) -> Traced:
         """An array of the program, in C order or in the memory order of another."""
         dtype = np.dtype(dtype)
+        if not self._is_inside:  # by somebody who goes on to write to it
+            return self.call("empty", copies.empty, tuple(shape), dtype)
         size = 1
         for length in shape:
             size *= length
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
-        block = self._memory.take(wanted)
-        flat = block.memory[: size * dtype.itemsize].view(dtype)
-        array = flat.reshape(shape)
-        if like is not None and like.ndim > 1:
+        self._marks += 1
+        block = self._memory.take(wanted, self._marks)
+        array = block.array(shape, dtype)
+        if like is not None and like.ndim > 1 and like.strides != array.strides:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
-            array = flat.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
-        self.name(block.memory, len(self._numbers))
-        return Traced(array, block, self.link)
+            array = array.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+        return Traced(array, block, self.link, None, self._marks)
 
     def loose(self, array: Array) -> Traced:
         """A traced array that holds no memory: for one call, while another holds it."""
@@ -145,7 +124,11 @@ class Recorder(Outside):
         """A new array of the program with these values, at each replay."""
         if isinstance(value, Traced):
             return value
-        return self.copied(value, self.empty(value.shape, value.dtype))
+        return self.call("copy", copies.fresh, value)
+
+    def zeros(self, shape: Sequence[int], dtype: Any) -> Traced:
+        """A new array of zeros, at each replay."""
+        return self.call("copy", copies.zeros, tuple(shape), np.dtype(dtype))
 
     # --- floating-point errors and others ---------------------------------------------------
 
@@ -203,93 +186,92 @@ class Recorder(Outside):
                 f"pass it a .copy(){where()}"
             )
         written = operands[-1] if written is None else written
-        errstate = dict(np.geterr())
-        heed = fatal = 0
-        for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
-            heed |= flag if errstate[kind] != "ignore" else 0
-            fatal |= flag if errstate[kind] == "raise" else 0
-        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound, source=where())
+        errstate, heed, fatal = _heeded(tuple(np.geterr().values()))
+        self.tape.loop(name, *function, operands, calls, heed, fatal, shared, bound)
         for item in range(since, len(self.tape)):
             self._errstates[item] = errstate
-        if name not in _CHECKS:
-            self._written.append(written)
-        self.note(
-            name,
-            [(self.number(each), each.shape, each.strides, each.dtype.str) for each in operands],
-        )
-        self.run(since)
+        self.recorded([] if name in _CHECKS else [written], bool(fatal) or bound is not None)
 
     def refuse_read_only(self, name: str, target: Traced) -> None:
         """Raise if the array is read-only, as arguments and broadcast arrays may be."""
         if not target.array.flags.writeable:
             raise ValueError(f"{name} would write to an array that is read-only{where()}")
 
-    def run(self, since: int) -> None:
-        """Make the calls recorded since then."""
+    def by_numpy(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """What NumPy gives, of the values that the calls before it have computed."""
+        self.make()
+        with np.errstate(all="ignore"):
+            return function(*map(array_of, args), **options)
+
+    def recorded(self, written: Sequence[Array], may_fail: bool) -> None:
+        """Note what the last call on the tape writes to, and whether it may end a replay."""
+        last = len(self.tape) - 1
+        self._written += written
+        self._unmade_writes += [(last, array) for array in written]
+        if may_fail:
+            self._last_risk = last
+
+    def make(self, is_certain: bool = False) -> None:
+        """Make the calls that are recorded and not made yet.
+
+        Before what is outside the step is changed, it is saved; where the recording is
+        certain, only if a call that may fail comes after it.
+        """
+        since, self._made = self._made, len(self.tape)
+        if since == self._made:
+            return
+        for item, array in self._unmade_writes:
+            owner = owner_of(array)
+            if self.is_changeable(owner):
+                self.has_changed = True
+                if not is_certain or item <= self._last_risk:
+                    self.save(owner)
+        self._unmade_writes.clear()
         why = self.tape.run(0, 1, since=since)[1]
         if why == "flags":
             self.tell_flags()
         if why != "done":
             self._raise()
 
-    def writes(self, arrays: list[Array]) -> None:
-        """Note that a call writes to these."""
-        self._written += arrays
+    def begin_anew(self) -> None:
+        """Make the step from its start when it is completed, for the calls are others now."""
+        self._made = 0
 
-    def note(self, name: str, details: Any) -> None:
-        """Note a call for the comparison of two recordings."""
-        self.log.append((name, details, where()))
-
-    def name(self, memory: Array, number: Any) -> None:
-        """Give memory a name by which two recordings can be compared."""
-        self._numbers[id(owner_of(memory))] = (number, memory.ctypes.data)
-
-    def number(self, array: Array) -> Any:
-        """The name of the memory that an array lies in, and where in it."""
-        number, start = self._numbers.get(id(owner_of(array)), (None, 0))
-        return None if number is None else (number, array.ctypes.data - start)
+    def complete(self) -> None:
+        """Make the step, after it was recorded: all of it, or what was not made yet."""
+        if self.has_changed:
+            self._made = 0
+        self.make(is_certain=True)
 
     def constant(self, value: Any, dtype: Any) -> Array:
         """A value of the caller's as a constant of the program."""
-        array = np.asarray(value, dtype)
-        self.log.append(("constant", Constants(array), where()))
-        return array
+        return np.asarray(value, dtype)
 
     def plain(self, value: Any, dtype: Any) -> Any:
         """An operand in this dtype: a constant array, or a traced one, by a recorded cast."""
         if not isinstance(value, Traced):
             return self.constant(value, dtype)
-        return self.cast(value, dtype)
+        return value if value.array.dtype == dtype else self.cast(value, dtype)
 
     def cast(self, value: Traced, dtype: Any) -> Traced:
         """The values in another dtype: the same array if it has it already."""
         if value.dtype == dtype:
             return value
-        with np.errstate(all="ignore"):
-            expected = value.array.astype(dtype)
-        found = self.copied(value, self.empty(value.shape, dtype, expected))
-        return found.scalar() if value.is_scalar else found
+        return self.call("copy", copies.cast, value, np.dtype(dtype))
 
     def copied(self, source: Any, target: Traced) -> Traced:
         """Copy an array into another, broadcast and cast."""
-        array = source.array if isinstance(source, Traced) else self.constant(source, target.dtype)
-        kinds = [f"{each.dtype.kind}{each.dtype.itemsize}" for each in (array, target.array)]
-        function = _doorway.OWN_LOOPS.get(("cast", *kinds))
-        if function is None:
-            raise CaptureError(f"a cast from {array.dtype} to {target.dtype} has no loop{where()}")
-        self.refuse_read_only("a copy", target)
-        while array.ndim > target.ndim and len(array) == 1:
-            array = array[0, ...]  # which an assignment lets pass
-        operands = [array, target.array]
-        calls = list(_doorway.iterated(operands, True, False))
-        self.loop("copy", (function, 0), operands, calls=calls)
-        return target
+        return self.call("copy", copies.copied, source, target)
+
+    def copy(self, value: Traced, order: Any) -> Traced:
+        """A copy of an array, as ``numpy.ndarray.copy``."""
+        return self.call("copy", copies.copy, value, order)
 
     def laid_out(self, value: Traced, like: Array) -> Traced:
         """The values in the memory order of another array."""
         if value.strides == like.strides or value.ndim < 2:
             return value
-        return self.copied(value, self.empty(value.shape, value.dtype, like))
+        return self.call("copy", copies.laid_out, value, like.strides)
 
     def in_order(self, array: Array, position: int, walk: Any, dtype: Any = None) -> Traced:
         """A copy of an operand, on one axis, in the order in which inner loops walk over it."""
@@ -301,7 +283,7 @@ class Recorder(Outside):
         self, array: Array, position: int, walk: Any, ordered: Array, back: bool
     ) -> None:
         """Copy an operand to, or back from, an array in the order of inner loops."""
-        at, size = ordered.ctypes.data, ordered.itemsize
+        at, size = address_of(ordered), ordered.itemsize
         calls = []
         for starts, n, steps in walk:
             ends = [(starts[position], steps[position]), (at, size)]
@@ -339,25 +321,11 @@ class Recorder(Outside):
 
     def check_finite(self, what: str, value: Traced) -> None:
         """Record a check that ends the replay, with an error that names ``what``."""
-        kind = f"{value.dtype.kind}{value.dtype.itemsize}"
-        function = (_doorway.OWN_LOOPS["check_finite", kind], 0)
-        self.finite[len(self.tape)] = (what, value.array)
-        self._kept.append(value)
-        self.loop("check_finite", function, [value.array], shared=False, bound=0)
+        self.call("check_finite", copies.check_finite, what, value)
 
     def label_hits(self, scores: Traced, labels: Traced, hits: Traced) -> None:
         """Record the count of labels (N,) that the largest of the scores (N, C) hit."""
-        kind = f"{scores.dtype.kind}{scores.dtype.itemsize}"
-        operands = [scores.copy() if not scores.flags.c_contiguous else scores, labels, hits]
-        arrays = [each.array for each in operands]
-        since = len(self.tape)
-        self.tape.core(
-            "label_hits", _doorway.OWN_LOOPS["label_hits", kind], 0, arrays,
-            [each.ctypes.data for each in arrays], list(scores.shape), [], where(),
-        )  # fmt: skip
-        self._written.append(hits.array)
-        self.note("label_hits", [(self.number(each), each.shape) for each in arrays])
-        self.run(since)
+        self.call("label_hits", copies.label_hits, scores, labels, hits)
 
     # --- functions in progress ----------------------------------------------------------
 
@@ -374,20 +342,27 @@ class Recorder(Outside):
 
     def check(self, name: str, found: Traced, expected: Any) -> None:
         """Raise unless the tape computed what NumPy did."""
-        if not _same(found.array, np.asarray(expected)):
+        self.make()
+        if not same(found.array, np.asarray(expected)):
             raise CaptureError(
                 f"{name} has other bits when it is replayed than NumPy gives, for the memory "
                 f"layout at hand: pass it a .copy(){where()}"
             )
 
 
-def _same(found: Array, expected: Array) -> bool:
-    if found.dtype != expected.dtype or found.shape != expected.shape:
-        return False
-    if found.dtype.kind != "f":
-        return bool(np.array_equal(found, expected))
-    same = (found == expected) & (np.signbit(found) == np.signbit(expected))
-    return bool(np.all(same | (np.isnan(found) & np.isnan(expected))))
+@cache
+def _heeded(modes: tuple[Any, ...]) -> tuple[dict[str, Any], int, int]:
+    """What NumPy does with floating-point errors, the flags it heeds, and those that end all."""
+    errstate: dict[str, Any] = dict(zip(np.geterr(), modes, strict=True))
+    heed = fatal = 0
+    for kind, flag in _doorway.FLOATING_POINT_FLAGS.items():
+        heed |= flag if errstate[kind] != "ignore" else 0
+        fatal |= flag if errstate[kind] == "raise" else 0
+    return errstate, heed, fatal
+
+
+def _marks(read: list[Traced]) -> tuple[Any, ...]:
+    return tuple([each.mark for each in read])
 
 
 _CHECKS = ("check_finite",)  # which write to nothing

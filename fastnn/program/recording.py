@@ -1,7 +1,7 @@
 """Recording: the calls of a step for arguments of one kind, and their replay.
 
-A step is recorded twice, from the same state, and both recordings must be the same: so a
-random draw or a counter in Python, which a replay would repeat as it was, is found.
+A step is traced twice, from the same state, and both tracings must be the same: so a random
+draw or a counter in Python, which a replay would repeat as it was, is found.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from fastnn._kernels._doorway import Fusion
 from fastnn.modes import recorder, recording_by
 from fastnn.program.constants import closed_over_as_constants
 from fastnn.program.errors import CaptureError
+from fastnn.program.follower import Follower
 from fastnn.program.inputs import Input, values_of
-from fastnn.program.outside import rate_changes
 from fastnn.program.recorder import Recorder
 from fastnn.program.traced import Traced
 from fastnn.program.where import where
@@ -38,46 +38,88 @@ class Recording:
     fuses = True
 
     def __init__(
-        self, step: Step, args: Sequence[Any], feedback: bool = False, capacity: int = 1
+        self,
+        step: Step,
+        args: Sequence[Any],
+        feedback: bool = False,
+        capacity: int = 1,
+        keep_grad: bool = False,
     ) -> None:
         if recorder() is not None:
             raise CaptureError(
                 f"a step cannot be recorded while another one is, in the same thread{where()}"
             )
-        self._capacity = capacity
         self._has_rates = False  # set for the next replay
         self.made = 0  # steps of the last replay
-        first = Recorder(self._capacity)
-        second = Recorder(self._capacity)
+        first = Recorder(capacity)
+        second = Follower(first)
         try:
-            self._record(first, step, args, feedback)
-            first.restore()
-            self._record(second, step, args, feedback)
+            with closed_over_as_constants(step):
+                inputs, self._left = self._trace(first, step, args, feedback)
+                first.restore()
+                for each, value in zip(inputs, args, strict=True):
+                    each.take(value)
+                _, left_again = self._trace(second, step, args, feedback, inputs)
             try:
-                _compare(first, second, self._has_results)
+                second.finish(self._left, left_again)
+                if not first.calls and not self._left:
+                    raise CaptureError(
+                        "the step records nothing: it does not compute with its arguments, "
+                        "Tensors or parameters"
+                    )
+                self._is_written = [
+                    each.traced is not None and first.is_written(each.traced.array)
+                    for each in inputs
+                ]
                 if not feedback:
                     self._refuse_aliases(args)
-                second.tell_flags()
+                given_up = self._fuse(first, keep_grad) if self.fuses else []
+                first.complete()
+                first.tell_flags()
             except BaseException:
                 second.restore()
                 raise
         except BaseException:
-            second.put_back()
+            first.restore_values()
             first.put_back()
             raise
-        second.conclude()
-        self.recorder = second
-        self.tape = second.tape
-        if self.fuses:
-            Fusion(self.tape).run()
+        first.conclude()
+        first.give_up(given_up)
+        if not (feedback and first.is_self_contained):  # it will not be followed again
+            first.forget_calls()
+        self._inputs = inputs
+        self.recorder = first
+        self.tape = first.tape
 
-    def _record(self, recorder: Recorder, step: Step, args: Sequence[Any], feedback: bool) -> None:
+    def _fuse(self, recorder: Recorder, keep_grad: bool) -> list[Array]:
+        """Let calls make others; the gradients that are not computed any more."""
+        results: list[Any] = []
+        _mapped(self._returned, lambda each: results.append(values_of(each)))
+        left = [each.array for each in recorder.left_in_objects()]
+        held = [*recorder.held(keep_grad), *left, *results]
+        given_up: list[Array] = Fusion(recorder.tape).run(held)
+        if any(map(recorder.tape.is_fused, range(len(recorder.tape)))):
+            recorder.begin_anew()
+        return given_up
+
+    def _trace(
+        self,
+        recorder: Recorder,
+        step: Step,
+        args: Sequence[Any],
+        feedback: bool,
+        before: Sequence[Input] = (),
+    ) -> tuple[list[Input], list[Any]]:
+        """Run the step on traced arrays: its arguments, and the marks of what it returns."""
         try:
-            self._inputs = [Input(recorder, i, each) for i, each in enumerate(args)]
-            with recording_by(recorder), closed_over_as_constants(step):
-                returned = step(*(each.given for each in self._inputs))
+            inputs = [
+                Input(recorder, i, each, before[i] if before else None)
+                for i, each in enumerate(args)
+            ]
+            with recording_by(recorder):
+                returned = step(*(each.given for each in inputs))
                 if feedback:
-                    self._feed_back(recorder, returned)
+                    _feed_back(recorder, returned, inputs)
             recorder.settle()
         except BaseException:
             recorder.restore()
@@ -86,12 +128,8 @@ class Recording:
             recorder.close()
         parts: list[Any] = []
         _mapped(returned, lambda each: parts.append(getattr(each, "data", None)))
-        self._has_results = any(isinstance(each, Traced) for each in parts)
         self._returned = _mapped(returned, values_of)
-        self._is_written = [
-            each.traced is not None and recorder.is_written(each.traced.array)
-            for each in self._inputs
-        ]
+        return inputs, [each.identity() for each in parts if isinstance(each, Traced)]
 
     def _refuse_aliases(self, args: Sequence[Any]) -> None:
         """Raise where a write to an argument would not do what it does in NumPy."""
@@ -106,24 +144,29 @@ class Recording:
                         "pass a copy of one of them"
                     )
 
-    def _feed_back(self, recorder: Recorder, returned: Any) -> None:
-        """Copy what the step returned to where its arguments are."""
-        results = _results_like(returned, self._inputs)
-        held: list[Any] = []
-        for result, each in zip(results, self._inputs, strict=True):
-            if isinstance(result, Traced) and result.array is each.traced.array:
-                held.append(None)
-            elif any(
-                np.may_share_memory(values_of(result), other.traced.array) for other in self._inputs
-            ):
-                held.append(recorder.copied(result, recorder.empty(result.shape, result.dtype)))
-            else:
-                held.append(result)
-        for result, each in zip(held, self._inputs, strict=True):
-            if result is not None:
-                recorder.copied(result, each.traced)
-
     # --- replay -----------------------------------------------------------------------
+
+    @property
+    def is_self_contained(self) -> bool:
+        """Whether it depends on its calls alone, not on Tensors or large arrays from outside."""
+        return self.recorder.is_self_contained
+
+    def serves(self, step: Step, args: Sequence[Any]) -> bool:
+        """Whether this step, with these arguments, makes the calls of the recorded one.
+
+        If it does, the arguments are where the calls read them.
+        """
+        if not self.recorder.constants_hold():
+            return False
+        second = Follower(self.recorder)
+        try:
+            with closed_over_as_constants(step):
+                _, left = self._trace(second, step, args, True, self._inputs)
+            second.finish(self._left, left)
+        except Exception:  # noqa: BLE001  # what is wrong is said when it is recorded
+            return False
+        self.take(args)
+        return True
 
     def holds(self) -> bool:
         """Whether what was recorded is still what the step would do."""
@@ -217,6 +260,22 @@ def _result(value: Any, copy: bool) -> Any:
     return np.array(array) if copy and isinstance(array, np.ndarray) else array
 
 
+def _feed_back(recorder: Recorder, returned: Any, inputs: Sequence[Input]) -> None:
+    """Copy what the step returned to where its arguments are."""
+    results = _results_like(returned, inputs)
+    held: list[Any] = []
+    for result, each in zip(results, inputs, strict=True):
+        if isinstance(result, Traced) and result.array is each.traced.array:
+            held.append(None)
+        elif any(np.may_share_memory(values_of(result), other.traced.array) for other in inputs):
+            held.append(result.copy())
+        else:
+            held.append(result)
+    for result, each in zip(held, inputs, strict=True):
+        if result is not None:
+            recorder.copied(result, each.traced)
+
+
 def _results_like(returned: Any, inputs: Sequence[Input]) -> list[Any]:
     results = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     results = [each.data if isinstance(each, Tensor) else each for each in results]
@@ -231,28 +290,3 @@ def _results_like(returned: Any, inputs: Sequence[Input]) -> list[Any]:
 
 def _described(kinds: list[tuple[Any, Any]]) -> str:
     return ", ".join(f"{dtype} {shape}" for shape, dtype in kinds)
-
-
-def _compare(first: Recorder, second: Recorder, has_results: bool) -> None:
-    """Raise unless two recordings of a step are the same."""
-    for one, other in zip(first.log, second.log, strict=False):
-        if one[:2] != other[:2]:
-            what = "a constant" if "constant" in (one[0], other[0]) else f"the call of {other[0]}"
-            raise CaptureError(
-                f"the step does not do the same when it is run again: {what} differs"
-                f"{other[2]}; what changes from step to step (a counter) must be an argument, and "
-                "random numbers must be drawn by a fastnn.random.Generator, which is recorded"
-            )
-    for found, again in zip(first.rates_read(), second.rates_read(), strict=False):
-        if found != again:
-            raise rate_changes(found, again)
-    if not has_results and all(each[0] == "constant" for each in second.log):
-        raise CaptureError(
-            "the step records nothing: it does not compute with its arguments, Tensors or "
-            "parameters"
-        )
-    if len(first.log) != len(second.log):
-        raise CaptureError(
-            f"the step does not do the same when it is run again: it made {len(first.log)} "
-            f"calls, then {len(second.log)}"
-        )

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn.checks import whole
 from fastnn.modes import recorder
+from fastnn.program.again import Kept
 from fastnn.program.errors import CaptureError
 from fastnn.program.inputs import signature
 from fastnn.program.recording import Recording
@@ -22,8 +23,10 @@ Step: TypeAlias = "Callable[..., Any]"
 
 MOST_RECORDINGS = 64  # that a program keeps
 
+_kept = Kept()  # of iterate
 
-def capture(step: Step) -> Program:
+
+def capture(step: Step, *, keep_grad: bool = False) -> Program:
     """A program that does what step does, without Python.
 
     ::
@@ -49,6 +52,9 @@ def capture(step: Step) -> Program:
         step: a function of arrays, made of NumPy's functions and fastnn's; it may change its
             arguments and parameters in place, and returns arrays or Tensors, alone or in
             lists, tuples and dicts.
+        keep_grad: True leaves each gradient in its parameter's ``.grad``, as the step does.
+            Otherwise one that only the optimizer reads goes straight to the update, block by
+            block, and ``.grad`` is None afterwards: this saves memory, and time.
 
     Returns:
         A :class:`Program`.
@@ -60,14 +66,15 @@ def capture(step: Step) -> Program:
     """
     if not callable(step):
         raise TypeError(f"step must be a function, got {type(step).__name__}")
-    return Program(step)
+    return Program(step, keep_grad=keep_grad)
 
 
 class Program:
     """What :func:`capture` returns: called as the step, it replays the step's calls."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, *, keep_grad: bool = False) -> None:
         self._step = step
+        self._keep_grad = keep_grad
         self._recordings: dict[Any, Recording] = {}
         self._lock = threading.Lock()
         self._has_warned = False
@@ -96,7 +103,7 @@ class Program:
             recording = self._recordings.get(key)
             if recording is None or not recording.holds():
                 self._recordings.pop(key, None)
-                recording = Recording(self._step, args)
+                recording = Recording(self._step, args, keep_grad=self._keep_grad)
                 self._keep(key, recording)
             else:
                 recording.take(args)
@@ -160,6 +167,10 @@ def iterate(step: Step, state: Any, n: int) -> Any:
 
         W0, W1 = fastnn.iterate(step, (W0, W1), n=5000)
 
+    Python runs the step twice, to record its calls.  Small recordings are kept: where a step of
+    the same code, on arrays of the same kind, makes the same calls with equal constants, once is
+    enough.
+
     Args:
         step: a function of the state's arrays that returns them, in their order, with their
             shapes and dtypes; see :func:`capture` for what it may do.
@@ -184,9 +195,13 @@ def iterate(step: Step, state: Any, n: int) -> Any:
     if n == 0:
         results = [array.copy() for array in arrays]
     else:
-        recording = Recording(step, arrays, feedback=True, capacity=n)
-        recording.run(n - 1)
+        recording = _kept.take(step, arrays)
+        made = 0
+        if recording is None:
+            recording, made = Recording(step, arrays, feedback=True, capacity=n), 1
+        recording.run(n - made)
         results = recording.state()
+        _kept.put(step, arrays, recording)
     if not several:
         return results[0]
     if hasattr(state, "_fields"):

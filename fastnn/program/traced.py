@@ -7,12 +7,14 @@ Views of it are made, not recorded; a value cannot be read, for it would become 
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from fastnn.operators import Operators
 from fastnn.program.errors import CaptureError
+from fastnn.program.memory import address_of
 from fastnn.program.where import where
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Link:
 class Traced(Operators):
     """An array in the memory of a program, or an argument or parameter of it."""
 
-    __slots__ = ("array", "base", "is_scalar", "link", "memory")
+    __slots__ = ("array", "base", "is_scalar", "link", "mark", "memory")
 
     def __init__(
         self,
@@ -64,12 +66,28 @@ class Traced(Operators):
         memory: Any,
         link: Link,
         base: Any = None,
+        mark: Any = None,
     ) -> None:
         self.array = array
         self.memory = memory
         self.link = link
         self.base = base  # the traced array that this one is a view of
+        self.mark = mark
         self.is_scalar = False
+
+    def root(self) -> Traced:
+        """The array that it is a view of, or itself."""
+        found = self
+        while found.base is not None:
+            found = found.base
+        return found
+
+    def identity(self) -> Any:
+        """What tells it from others, and is the same when the step is traced again."""
+        if self.mark is None:
+            a = self.array
+            self.mark = (self.root().mark, address_of(a), a.shape, a.strides, a.dtype.str)
+        return self.mark
 
     @property
     def recorder(self) -> Recorder:
@@ -209,7 +227,7 @@ class Traced(Operators):
         return kernel_call(self.recorder, kernel, given)
 
     def __fastnn_zeros__(self, shape: tuple[int, ...]) -> Any:
-        return self.recorder.fresh(np.zeros(shape, self.dtype))
+        return self.recorder.zeros(shape, self.dtype)
 
     def __pow__(self, exponent: Any) -> Any:
         from fastnn.program.ufuncs import power
@@ -260,8 +278,7 @@ class Traced(Operators):
 
     def copy(self, order: Any = "C") -> Any:
         """As ``numpy.ndarray.copy``."""
-        like = self.array.copy(order)
-        return self.recorder.copied(self, self.recorder.empty(self.shape, self.dtype, like))
+        return self.recorder.copy(self, order)
 
     def view(self, dtype: Any = None) -> Any:
         """As ``numpy.ndarray.view``."""
@@ -350,6 +367,12 @@ def array_of(value: Any) -> Any:
 
 def is_foreign(value: Any) -> bool:
     """Whether another type shall answer: a Tensor, which is made of traced arrays itself."""
-    return hasattr(type(value), "__array_ufunc__") and not isinstance(
-        value, (Traced, np.ndarray, np.generic)
+    kind: Any = type(value)
+    return kind is not Traced and kind is not np.ndarray and _is_foreign(kind)
+
+
+@cache
+def _is_foreign(kind: Any) -> bool:
+    return hasattr(kind, "__array_ufunc__") and not issubclass(
+        kind, (Traced, np.ndarray, np.generic)
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from fastnn import _kernels as k
 from fastnn._kernels import _doorway
 from fastnn.program.errors import CaptureError
+from fastnn.program.memory import address_of
 from fastnn.program.traced import Traced, array_of, is_foreign
 from fastnn.program.where import where
 
@@ -23,8 +26,14 @@ def ufunc_call(
     recorder: Recorder, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
 ) -> Any:
     """What ``ufunc`` or a method of it gives, as recorded calls."""
-    if any(is_foreign(each) for each in inputs):
+    if any(map(is_foreign, inputs)):
         return NotImplemented
+    return recorder.call(ufunc.__name__, _ufunc_call, ufunc, method, inputs, kwargs)
+
+
+def _ufunc_call(
+    recorder: Recorder, ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]
+) -> Any:
     if method == "reduce":
         return reduce(recorder, ufunc, *inputs, **kwargs)
     if method == "accumulate":
@@ -63,37 +72,26 @@ def elementwise(
     recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], out: tuple[Any, ...] | None
 ) -> Any:
     """Record a call of an elementwise ufunc."""
-    inputs = [np.asarray(each) if isinstance(each, (list, tuple)) else each for each in inputs]
-    targets = out or (None,) * ufunc.nout
+    inputs = [np.asarray(each) if type(each) in (list, tuple) else each for each in inputs]
+    name, targets = ufunc.__name__, out or (None,) * ufunc.nout
     for target in targets:
         if target is not None and not isinstance(target, Traced):
             raise CaptureError(
-                f"np.{ufunc.__name__} would write to an array from outside the step, which is a "
-                f"constant of the program: make it an argument, or write `z = z + t` instead of "
+                f"np.{name} would write to an array from outside the step, which is a constant of "
+                "the program: make it an argument, or write `z = z + t` instead of "
                 f"`z += t`{where()}"
             )
         if target is not None:
-            recorder.refuse_read_only(f"np.{ufunc.__name__}", target)
+            recorder.refuse_read_only(f"np.{name}", target)
     if ufunc.signature is not None:
-        raise CaptureError(f"np.{ufunc.__name__} cannot be captured{where()}")
-    with np.errstate(all="ignore"):
-        expected = ufunc(*map(array_of, inputs))
+        raise CaptureError(f"np.{name} cannot be captured{where()}")
+    expected = recorder.by_numpy(ufunc, *inputs)
     if ufunc.nout == 1:
         expected = (expected,)
-    kinds = tuple(
-        type(each) if type(each) in (int, float) else np.asarray(array_of(each)).dtype
-        for each in inputs
-    )
-    dtypes = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout)
-    types = "".join(each.char for each in dtypes)
-    types = f"{types[: ufunc.nin]}->{types[ufunc.nin :]}"
-    is_plain = all(each.kind in "biuf" for each in dtypes)  # objects need Python
-    function = _doorway.ufunc_loop(ufunc, types) if is_plain else None
+    function, dtypes, types = _loop_for(ufunc, tuple(map(_kind, inputs)))
     if function is None:
-        raise CaptureError(f"np.{ufunc.__name__} has no loop in C for {types}{where()}")
-    held = [
-        recorder.plain(each, dtype) for each, dtype in zip(inputs, dtypes[: ufunc.nin], strict=True)
-    ]
+        raise CaptureError(f"np.{name} has no loop in C for {types}{where()}")
+    held = list(map(recorder.plain, inputs, dtypes))
     made = []
     for target, result, dtype in zip(targets, expected, dtypes[ufunc.nin :], strict=True):
         result = np.asarray(result)
@@ -105,30 +103,44 @@ def elementwise(
             made.append(recorder.empty(result.shape, dtype, result))
             continue
         if not np.can_cast(dtype, target.dtype, "same_kind"):
-            raise TypeError(
-                f"np.{ufunc.__name__}: a result of {dtype} cannot be written to {target.dtype}"
-            )
+            raise TypeError(f"np.{name}: a result of {dtype} cannot be written to {target.dtype}")
         made.append(target if target.dtype == dtype else recorder.empty(result.shape, dtype))
     layouts = [each.array for each in made]
-    held = [apart(recorder, each, layouts) for each in held]
+    if out is not None:  # memory of the program's own is apart from all that is alive
+        held = [apart(recorder, each, layouts) for each in held]
     operands = [*map(array_of, held), *layouts]
     calls = _doorway.iterated(operands, out is not None)
     if isinstance(calls, tuple) and ufunc in _EXACT:
         # NumPy copies pieces of an operand to walk further at once; the bits are the same.
         calls = _doorway.iterated(operands, out is not None, False)
     if isinstance(calls, tuple):
-        recorder.loop_in_pieces(
-            ufunc.__name__, function, operands, calls, ufunc.nin, out is not None
-        )
+        recorder.loop_in_pieces(name, function, operands, calls, ufunc.nin, out is not None)
     else:
-        recorder.loop(ufunc.__name__, function, operands, calls=list(calls))
+        recorder.loop(name, function, operands, calls=list(calls))
     results = []
     for target, one, result in zip(targets, made, expected, strict=True):
-        recorder.check(f"np.{ufunc.__name__}", one, result)
+        recorder.check(f"np.{name}", one, result)
         if target is not None and target is not one:
             one = recorder.copied(one, target)
         results.append(one.scalar() if target is None else one)
     return results[0] if ufunc.nout == 1 else tuple(results)
+
+
+def _kind(operand: Any) -> Any:
+    """What decides over a ufunc's loop: the dtype, or int or float for a number of Python's."""
+    if isinstance(operand, Traced):
+        return operand.array.dtype
+    return type(operand) if type(operand) in (int, float) else np.asarray(operand).dtype
+
+
+@cache
+def _loop_for(ufunc: np.ufunc, kinds: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], str]:
+    """The loop for operands of these kinds, or None; the dtypes it wants, and their names."""
+    dtypes = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout)
+    types = "".join(each.char for each in dtypes)
+    types = f"{types[: ufunc.nin]}->{types[ufunc.nin :]}"
+    is_plain = all(each.kind in "biuf" for each in dtypes)  # objects need Python
+    return _doorway.ufunc_loop(ufunc, types) if is_plain else None, dtypes, types
 
 
 def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
@@ -136,7 +148,7 @@ def apart(recorder: Recorder, operand: Any, outputs: list[Array]) -> Any:
     array = array_of(operand)
     for output in outputs:
         is_same = (
-            array.ctypes.data == output.ctypes.data
+            address_of(array) == address_of(output)
             and array.strides == output.strides
             and array.shape == output.shape
         )
@@ -152,12 +164,17 @@ _FAST_POWERS: dict[float, np.ufunc] = {
 
 def power(recorder: Recorder, base: Traced, exponent: Any) -> Any:
     """As ``base ** exponent`` on an ndarray, which for some exponents is another ufunc."""
+    if is_foreign(exponent):
+        return np.power(base, exponent)
+    return recorder.call("power", _power, base, exponent)
+
+
+def _power(recorder: Recorder, base: Traced, exponent: Any) -> Any:
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool):
         fast = _FAST_POWERS.get(float(exponent))
         if fast is not None and (base.dtype.kind == "f" or exponent == 2):
             return fast(base)
-        with np.errstate(all="ignore"):
-            expected = base.array**exponent
+        expected = recorder.by_numpy(operator.pow, base, exponent)
         result: Any = np.power(base, exponent)
         recorder.check("**", result, expected)
         return result
@@ -179,8 +196,9 @@ def reduce(
     """Record ``ufunc.reduce``."""
     if out is not None:
         raise CaptureError(f"np.{ufunc.__name__}.reduce with out= cannot be captured{where()}")
-    with np.errstate(all="ignore"):
-        expected = np.asarray(ufunc.reduce(source.array, axis=axis, dtype=dtype, keepdims=keepdims))
+    expected = np.asarray(
+        recorder.by_numpy(ufunc.reduce, source, axis=axis, dtype=dtype, keepdims=keepdims)
+    )
     named = range(source.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = {int(each) % source.ndim for each in named if source.ndim}
     if ufunc.identity is not None and not axes:
@@ -247,8 +265,7 @@ def accumulate(
     recorder: Recorder, ufunc: np.ufunc, source: Any, axis: int = 0, dtype: Any = None
 ) -> Any:
     """Record ``ufunc.accumulate``."""
-    with np.errstate(all="ignore"):
-        expected = np.asarray(ufunc.accumulate(source.array, axis, dtype))
+    expected = np.asarray(recorder.by_numpy(ufunc.accumulate, source, axis, dtype))
     char = expected.dtype.char
     function = _doorway.ufunc_loop(ufunc, f"{char}{char}->{char}")
     if function is None:
@@ -262,7 +279,7 @@ def accumulate(
     x, y = operand.array, result.array
     calls = []
     if n > 0:
-        x_at, y_at = x.ctypes.data, y.ctypes.data
+        x_at, y_at = address_of(x), address_of(y)
         dx, dy = x.strides[axis], y.strides[axis]
         for index in np.ndindex(*(1 if i == axis % x.ndim else m for i, m in enumerate(x.shape))):
             start_x = x_at + sum(map(operator.mul, index, x.strides))
@@ -278,15 +295,12 @@ def accumulate(
 
 def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
     """A kernel's call where eager code calls the kernel, else NumPy's own loop."""
-    from fastnn import _kernels as k
-
     if out is not None:
         out[...] = matrix_product(recorder, a, b)
         return out
     a, b = (each if hasattr(each, "ndim") else np.asarray(each) for each in (a, b))
     dtype = np.result_type(a.dtype, b.dtype)
-    expected = np.asarray(np.matmul(array_of(a), array_of(b)))
-    if dtype in (np.float32, np.float64) and a.ndim == 2 == b.ndim:
+    if dtype in (np.float32, np.float64) and a.ndim == 2 == b.ndim and a.shape[1] == len(b):
         x, y = (
             recorder.cast(each, dtype)
             if isinstance(each, Traced)
@@ -294,6 +308,7 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
             for each in (a, b)
         )
         return k.matmul(x, y)
+    expected = np.asarray(recorder.by_numpy(np.matmul, a, b))
     char = expected.dtype.char
     function = _doorway.ufunc_loop(np.matmul, f"{char}{char}->{char}")
     if function is None:
@@ -314,10 +329,10 @@ def matrix_product(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
     for index in np.ndindex(*outer):
         parts = [x[index], y[index], z[index]]
         recorder.tape.core(
-            "matmul", *function, parts, [each.ctypes.data for each in parts],
-            [1, m, inner, n], [0, 0, 0, *(s for each in parts for s in each.strides)], where(),
+            "matmul", *function, parts, [address_of(each) for each in parts],
+            [1, m, inner, n], [0, 0, 0, *(s for each in parts for s in each.strides)],
         )  # fmt: skip
-    recorder.note("matmul", [(recorder.number(each), each.shape, char) for each in (x, y, z)])
-    recorder.run(since)
+    if len(recorder.tape) > since:
+        recorder.recorded([z], may_fail=False)
     recorder.check("np.matmul", result, expected)
     return result.scalar()

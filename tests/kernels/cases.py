@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from kernels.augment_cases import AUGMENTATIONS
 from kernels.conv_cases import CONVOLUTIONS
 from kernels.harness import Arguments, Case, Magnitudes
 from kernels.layer_cases import LAYERS
@@ -334,5 +335,6 @@ CASES: list[Case] = [
     *CONVOLUTIONS,
     *LAYERS,
     *RANDOM,
+    *AUGMENTATIONS,
 ]
 BY_LABEL = {case.label: case for case in CASES}

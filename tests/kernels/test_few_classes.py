@@ -30,6 +30,27 @@ def test_equals_its_twin(classes: int, dtype: str) -> None:
         assert nothing is None
 
 
+@pytest.mark.parametrize("classes", [1, 3, 10, 16, 17])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights(classes: int, dtype: str) -> None:
+    rng = np.random.default_rng(classes)
+    epsilon = np.finfo(dtype).eps
+    for rows in ROWS:
+        scores = (5 * rng.standard_normal((rows, classes))).astype(dtype)
+        y = rng.integers(0, classes, rows)
+        plain = k.cross_entropy(scores, y)
+        for ones in ((np.ones(classes), None), (None, np.ones(rows)), (None, np.full(rows, 2.0))):
+            for one, two in zip(plain, k.cross_entropy(scores, y, *ones), strict=True):
+                np.testing.assert_array_equal(one, two)
+        of_classes, of_samples = rng.random(classes) + 0.1, rng.integers(1, 3, rows) / 2
+        loss, gradient = k.cross_entropy(scores, y, of_classes, of_samples)
+        wanted, slope = reference.cross_entropy(
+            scores.astype(np.float64), y, of_classes, of_samples
+        )
+        np.testing.assert_allclose(loss, wanted, rtol=8 * epsilon, atol=8 * epsilon)
+        np.testing.assert_allclose(gradient, slope, rtol=0, atol=20 * epsilon / rows)
+
+
 @pytest.mark.parametrize("classes", [3, 8, 10, 16, 20])
 def test_a_row_of_the_end_of_an_array_is_not_read_beyond(classes: int) -> None:
     """Values beside the scores have no part in them."""

@@ -44,7 +44,7 @@ def pairs(make: Any) -> list[tuple[Any, Any, Any]]:
 )
 def test_a_step_of_the_graph(make: Any) -> None:
     (model, optimizer, step), (plain_model, plain_optimizer, plain_step) = pairs(make)
-    program = fastnn.capture(step)
+    program = fastnn.capture(step, keep_grad=True)
     for i in range(12):
         size = 10 if i % 3 else 7
         x, y = X[i : i + size], Y[i : i + size]
@@ -73,7 +73,7 @@ def test_a_step_of_the_graph(make: Any) -> None:
 def test_gradients_are_there_after_each_replay() -> None:
     """Also where they were forgotten, or replaced, between two calls."""
     (model, optimizer, step), (plain_model, _, plain_step) = pairs(lambda p: optim.SGD(p, 0.1))
-    program = fastnn.capture(step)
+    program = fastnn.capture(step, keep_grad=True)
     for i in range(5):
         program(X[i : i + 9], Y[i : i + 9])
         plain_step(X[i : i + 9], Y[i : i + 9])

@@ -158,7 +158,8 @@ FITTING = """
             pass
         for p, q in zip(made.model.parameters(), again.model.parameters()):
             assert p.data.tobytes() == q.data.tobytes()
-        assert run.loss_sum == again.run.loss_sum
+        # Between two epochs the sum is 0 here, and that of the whole epoch there.
+        assert run.loss_sum == again.run.loss_sum or not run.position
         print("whole steps", flush=True)
 """
 

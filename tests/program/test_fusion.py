@@ -31,9 +31,15 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def trained(
-    activation: Any, optimizer: str, widths: tuple[int, ...], batch: int, dtype: str, steps: int = 4
+    activation: Any,
+    optimizer: str,
+    widths: tuple[int, ...],
+    batch: int,
+    dtype: str,
+    steps: int = 4,
+    keep_grad: bool = True,
 ) -> tuple[list[np.ndarray], fastnn.Program]:
-    """Weights, gradients and losses after some replays, and the program."""
+    """Weights, losses and gradients that are kept after some replays, and the program."""
     rng = np.random.default_rng(0)
     parts: list[Any] = []
     for i, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -50,10 +56,11 @@ def trained(
         made.step()
         return loss
 
-    program = fastnn.capture(step)
+    program = fastnn.capture(step, keep_grad=keep_grad)
     losses = [program(X, y) for _ in range(steps)]
-    arrays = [each for p in model.parameters() for each in (p.data, p.grad)]
-    return [*arrays, *losses], program
+    weights = [p.data for p in model.parameters()]
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return [*weights, *losses, *gradients], program
 
 
 def names(program: fastnn.Program) -> list[str]:
@@ -71,6 +78,7 @@ def test_no_bit_changes(
     for widths, batch in (((70, 33, 17, 10), 19), ((300, 130, 10), 300)):
         given = (activation, optimizer, widths, batch, dtype)
         fused, program = trained(*given)
+        passed_on, _ = trained(*given, keep_grad=False)
         with monkeypatch.context() as patch:
             patch.setattr(Recording, "fuses", False)
             apart, other = trained(*given)
@@ -79,6 +87,71 @@ def test_no_bit_changes(
         assert len(names(program)) < len(names(other))
         for one, two in zip(fused, apart, strict=True):
             np.testing.assert_array_equal(one, two)
+        depth = len(widths) - 1
+        assert len(apart) - len(passed_on) == depth
+        for one, two in zip(passed_on[: 2 * depth + 4], apart, strict=False):  # weights, losses
+            np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (10, 3000), (3000, 10), (700, 300)])
+@pytest.mark.parametrize("batch", [1, 3, 40])
+def test_a_gradient_that_is_passed_on(shape: tuple[int, int], batch: int, threads: int) -> None:
+    """Narrow, tall and wide ones, and of so few samples that one task makes all of it."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((batch, shape[0])).astype(np.float32)
+    wanted = rng.standard_normal((batch, shape[1])).astype(np.float32)
+    found = []
+    for keep_grad in (False, True):
+        layer = layers.Linear(*shape, seed=1)
+        made = optim.SGD(layer.parameters(), lr=0.01, momentum=0.9)
+
+        def step(X: Any, wanted: Any, made: Any = made, layer: Any = layer) -> Any:
+            made.zero_grad()
+            loss = fastnn.mse_loss(layer(X), wanted)
+            loss.backward()
+            made.step()
+            return loss
+
+        program = fastnn.capture(step, keep_grad=keep_grad)
+        losses = [program(X, wanted) for _ in range(3)]
+        assert (layer.weight.grad is None) != keep_grad
+        assert layer.bias.grad is not None
+        found.append([layer.weight.data, layer.bias.data, *losses])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("use", ["returned", "added", "remembered", "seen through a view"])
+def test_a_gradient_with_a_reader_is_kept(use: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 6)).astype(np.float32)
+    found = []
+    for fuses in (True, False):
+        layer = layers.Linear(6, 4, seed=1)
+        made = optim.SGD(layer.parameters(), lr=0.1)
+        total = fastnn.Tensor(np.zeros((6, 4), np.float32))
+
+        def step(X: Any, made: Any = made, layer: Any = layer, total: Any = total) -> Any:
+            made.zero_grad()
+            loss = (layer(X) ** 2).sum()
+            loss.backward()
+            made.step()
+            if use == "returned":
+                return layer.weight.grad
+            if use == "added":
+                total.data += layer.weight.grad
+            elif use == "remembered":
+                layer.last = layer.weight.grad
+            else:
+                return loss, layer.weight.grad[1:3].T * 2
+            return loss
+
+        program = fastnn.capture(step)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Recording, "fuses", fuses)
+            results = [program(X) for _ in range(3)]
+        found.append([layer.weight.data, layer.weight.grad, total.data, results[-1]])
+    np.testing.assert_equal(*found)
 
 
 def test_an_update_waits_for_the_readers_of_its_weights() -> None:
@@ -148,3 +221,26 @@ def test_weights_that_are_used_again_are_not_updated_before() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(program(A, B), eager(A, B).detach().numpy())
     np.testing.assert_array_equal(layer.weight.data, twin.weight.data)
+
+
+def test_an_update_waits_for_a_check_of_targets() -> None:
+    """What comes between a gradient and its update may end the step: weights are as they were."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 6)).astype(np.float32)
+    layer = layers.Linear(6, 1, seed=1)
+    made = optim.SGD(layer.parameters(), lr=0.1)
+
+    def step(X: Any, targets: Any) -> Any:
+        made.zero_grad()
+        loss = (layer(X) ** 2).sum()
+        loss.backward()
+        other = fastnn.binary_cross_entropy(fastnn.Tensor(X[:, :1]), targets)
+        made.step()
+        return loss, other
+
+    program = fastnn.capture(step)
+    program(X, np.ones((5, 1), np.float32))
+    before = layer.weight.data.copy()
+    with pytest.raises(ValueError, match="target"):
+        program(X, np.full((5, 1), 1.5, np.float32))
+    np.testing.assert_array_equal(layer.weight.data, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import resource
+import subprocess
 import sys
 import weakref
 from typing import Any
@@ -84,6 +85,7 @@ def numpy_program() -> Any:
 
 def test_no_cycle_keeps_a_dropped_program() -> None:
     X, Y = classes()
+    graph_program()[0](X[:4], Y[:4])  # which imports what leaves cycles itself
     gc.collect()
     gc.disable()
     try:
@@ -221,3 +223,60 @@ def test_arguments_and_parameters_may_go() -> None:
         program(X[:4], Y[:4])
     twin.load_state_dict(before)
     assert_same_weights(twin, twin)
+
+
+GRAPH = """
+model = fastnn.models.mlp(1000, (1500, 1500), 10, seed=1)
+optimizer = fastnn.SGD(model.parameters(), 0.1, momentum=0.9)
+x, y = np.ones((64, 1000), np.float32), np.arange(64) % 10
+
+def step(x, y):
+    optimizer.zero_grad()
+    loss = fastnn.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+args = x, y
+"""
+CHAIN = """
+def step(x):
+    for i in range(20):
+        x = np.tanh(x * 0.5 + i)
+    return x
+
+args = (np.ones(2_000_000),)
+"""
+PEAK = """
+import sys
+import numpy as np
+import fastnn
+
+def resident(what):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(1000 * int(line.split()[1]) for line in lines if line.startswith(what))
+
+{setup}
+small = fastnn.capture(lambda x: x * 2)
+small(np.ones(3))  # which imports
+run = fastnn.capture(step)
+before = resident("VmRSS")
+for _ in range(2):
+    run(*args)
+print(resident("VmHWM") - before)
+"""
+
+
+def peak(setup: str) -> int:
+    """The most memory that a recording and a replay take, in a process of their own."""
+    code = PEAK.format(setup=setup)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
+def test_a_recording_takes_hardly_more_memory_than_the_step() -> None:
+    weights = 4 * (1000 * 1500 + 1500 * 1500 + 1500 * 10)
+    assert peak(GRAPH) < 1.3 * 2 * weights  # the step leaves a velocity and a gradient of each
+    # The argument, four arrays of the program, and what NumPy gives; the step itself takes two.
+    assert peak(CHAIN) < 6.5 * 16e6

@@ -5,6 +5,8 @@ A side has a ``TITLE``, and of the following what its library can do:
 ``epoch(work, layers, X, y)``
     a function that makes one SGD step with each batch of X (steps, batch, features) and y
     (steps, batch), going on with its weights, and returns the losses (steps,), or their mean.
+``images(net, X, y)``
+    the same as ``epoch`` for a :class:`~benchmarks.peers.nets.Net` of images.
 ``eleven_lines(X, y, w0, w1, n)``
     a function that runs the lecture's 11-line net from w0, w1 and returns its weights.
 ``fit(task)``

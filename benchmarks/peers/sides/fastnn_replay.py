@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import fastnn
+from benchmarks.peers.nets import Conv, Net, Pool
 from benchmarks.peers.task import Fitted, Task
 from benchmarks.peers.works import Layers, Work
 from fastnn.modes import tracked
@@ -43,9 +44,20 @@ def recording_of(
     It is what ``Trainer.fit`` replays, without the gathering of a batch from shuffled rows
     and the counting of hits, neither of which the other sides do.
     """
-    model = model_of(layers)
-    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
-    loss_of = LOSSES[work.loss]
+    return _recorded(
+        model_of(layers), work.lr, LOSSES[work.loss], X, y, lambda model: set_weights(model, layers)
+    )
+
+
+def _recorded(
+    model: fastnn.Sequential,
+    lr: float,
+    loss_of: Callable[[fastnn.Tensor, np.ndarray], fastnn.Tensor],
+    X: np.ndarray,
+    y: np.ndarray,
+    begin_again: Callable[[fastnn.Sequential], None],
+) -> tuple[Recording, np.ndarray]:
+    optimizer = fastnn.SGD(model.parameters(), lr=lr)
     data = SimpleNamespace(x=X[0], y=y[0], losses=np.zeros(len(X), np.float32))
 
     def step() -> None:
@@ -56,7 +68,7 @@ def recording_of(
         tracked(data.losses[:1])[...] = loss.data.reshape(1)
 
     recording = Recording(step, (), capacity=len(X))
-    set_weights(model, layers)  # the recording has made a step
+    begin_again(model)  # the recording has made a step
     for array, whole in ((data.x, X), (data.y, y), (data.losses[:1], data.losses)):
         recording.move(array, whole.strides[0], 0)
     return recording, data.losses
@@ -77,6 +89,38 @@ def replayed(recording: Recording, losses: np.ndarray) -> Callable[[], np.ndarra
         return losses
 
     return run
+
+
+def net_of(net: Net) -> fastnn.Sequential:
+    """The net with its first weights."""
+    parts: list[fastnn.Module] = []
+    for part, before, _ in net.shapes():
+        if isinstance(part, Conv):
+            made = fastnn.Conv2d(
+                before[0], part.filters, part.size, stride=part.stride, padding=part.padding
+            )
+            parts += [made, fastnn.ReLU()]
+        elif isinstance(part, Pool):
+            parts.append(fastnn.MaxPool2d(part.size, part.stride))
+        else:
+            if len(before) == 3:
+                parts.append(fastnn.Flatten())
+            parts += [fastnn.Linear(int(np.prod(before)), part.width), fastnn.ReLU()]
+    model = fastnn.Sequential(*parts[:-1])
+    _set_arrays(model, net.weights())
+    return model
+
+
+def _set_arrays(model: fastnn.Sequential, arrays: list[np.ndarray]) -> None:
+    for parameter, value in zip(model.parameters(), arrays, strict=True):
+        parameter.data = value
+
+
+def images(net: Net, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
+    def begin_again(model: fastnn.Sequential) -> None:
+        _set_arrays(model, net.weights())
+
+    return replayed(*_recorded(net_of(net), net.lr, fastnn.cross_entropy, X, y, begin_again))
 
 
 def eleven_lines(

@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
+from benchmarks.peers.nets import Conv, Net, Pool
 from benchmarks.peers.task import Fitted, Task
 from benchmarks.peers.works import Layers, Work
 
@@ -44,14 +45,23 @@ LOSSES = {"cross_entropy": cross_entropy, "hinge": hinge}
 
 
 def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
-    loss_of = LOSSES[work.loss]
+    return _scanned(scores_of, LOSSES[work.loss], work.lr, layers, X, y)
 
+
+def _scanned(
+    scores_of: Callable[[Any, jax.Array], jax.Array],
+    loss_of: Callable[[jax.Array, jax.Array], jax.Array],
+    lr: float,
+    layers: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+) -> Callable[[], np.ndarray]:
     def step(layers: Any, batch: Any) -> tuple[Any, jax.Array]:
         x, labels = batch
         loss, gradients = jax.value_and_grad(lambda each: loss_of(scores_of(each, x), labels))(
             layers
         )
-        new = jax.tree.map(lambda w, g: w - work.lr * g, layers, gradients)
+        new = jax.tree.map(lambda w, g: w - lr * g, layers, gradients)
         return new, loss
 
     @partial(jax.jit, donate_argnums=0)
@@ -67,6 +77,32 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
         return np.asarray(losses)  # waits
 
     return run
+
+
+def images(net: Net, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
+    parts = list(net.shapes())
+
+    def scores(arrays: Any, x: jax.Array) -> jax.Array:
+        left = list(arrays)
+        for i, (part, before, _) in enumerate(parts):
+            if isinstance(part, Pool):
+                size, stride = (1, 1, part.size, part.size), (1, 1, part.stride, part.stride)
+                x = lax.reduce_window(x, -jnp.inf, lax.max, size, stride, "VALID")
+                continue
+            weight, bias = left.pop(0), left.pop(0)
+            if isinstance(part, Conv):
+                padding = [(part.padding, part.padding)] * 2
+                x = (
+                    lax.conv_general_dilated(x, weight, (part.stride,) * 2, padding)
+                    + bias[:, None, None]
+                )
+            else:
+                x = (x.reshape(len(x), -1) if len(before) == 3 else x) @ weight + bias
+            if i < len(parts) - 1:
+                x = jax.nn.relu(x)
+        return x
+
+    return _scanned(scores, cross_entropy, net.lr, net.weights(), X, y)
 
 
 def eleven_lines(

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.peers.environment import THREADS
+from benchmarks.peers.nets import Conv, Net, Pool
 from benchmarks.peers.task import Fitted, Task
 from benchmarks.peers.works import Layers, Work
 
@@ -38,10 +39,17 @@ LOSSES = {"cross_entropy": F.cross_entropy, "hinge": hinge}
 
 
 def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
-    model = model_of(layers)
-    optimizer = torch.optim.SGD(model.parameters(), lr=work.lr)
-    loss_of = LOSSES[work.loss]
     batches = list(zip(torch.from_numpy(X), torch.from_numpy(y), strict=True))
+    return _steps(model_of(layers), work.lr, LOSSES[work.loss], batches)
+
+
+def _steps(
+    model: nn.Module,
+    lr: float,
+    loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    batches: list[tuple[torch.Tensor, torch.Tensor]],
+) -> Callable[[], np.ndarray]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
 
     def run() -> np.ndarray:
         losses = []
@@ -54,6 +62,37 @@ def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[
         return torch.stack(losses).numpy()
 
     return run
+
+
+def images(
+    net: Net, X: np.ndarray, y: np.ndarray, channels_last: bool = False
+) -> Callable[[], np.ndarray]:
+    modules: list[nn.Module] = []
+    arrays = iter(net.weights())
+    for part, before, _ in net.shapes():
+        made: nn.Module
+        if isinstance(part, Pool):
+            modules.append(nn.MaxPool2d(part.size, part.stride))
+            continue
+        if isinstance(part, Conv):
+            made = nn.Conv2d(before[0], part.filters, part.size, part.stride, part.padding)
+        else:
+            if len(before) == 3:
+                modules.append(nn.Flatten())
+            made = nn.Linear(int(np.prod(before)), part.width)
+        weight, bias = next(arrays), next(arrays)
+        with torch.no_grad():
+            made.weight.copy_(torch.from_numpy(weight.T if weight.ndim == 2 else weight))
+            made.bias.copy_(torch.from_numpy(bias))
+        modules += [made, nn.ReLU()]
+    model = nn.Sequential(*modules[:-1])
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    model = model.to(memory_format=layout)
+    batches = [
+        (torch.from_numpy(x).to(memory_format=layout), torch.from_numpy(labels))
+        for x, labels in zip(X, y, strict=True)
+    ]
+    return _steps(model, net.lr, F.cross_entropy, batches)
 
 
 def fit(task: Task) -> Fitted:
