@@ -171,6 +171,27 @@ def test_memory_counts_what_training_adds(tmp_path: Path) -> None:
         assert row["peak_mb"] >= row["loaded_mb"] > 0
 
 
+def test_memory_of_alexnet_with_and_without_replay(tmp_path: Path) -> None:
+    run(tmp_path, "benchmarks.peers", "memory", "--only", "alexnet")
+    rows = read(tmp_path, "memory")["rows"]
+    assert [row["side"] for row in rows] == ["fastnn", "fastnn_eager"]
+    weights = 61_100_840 * 4 / 1e6
+    for row in rows:
+        assert row["training_mb"] > 3 * weights  # with their gradients and momentum
+
+
+def test_memory_of_alexnet_against_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.peers.memory import _compare_with_torch
+
+    peaks = {"fastnn": 1950.0, "fastnn_eager": 1200.0, "torch": 1500.0}
+    rows: list[dict[str, Any]] = [{"side": side, "peak_mb": mb} for side, mb in peaks.items()]
+    _compare_with_torch(rows)
+    assert [row["times_torch"] for row in rows] == [1.3, 0.8, 1]
+    assert [row["bar"] for row in rows] == [1.3, 1.3, None]
+    _compare_with_torch(rows[:2])  # nothing to compare with is no error
+
+
 def test_the_eager_graph_is_compared_with_numpy(tmp_path: Path) -> None:
     run(tmp_path, "benchmarks.graph")
     result = read(tmp_path, "graph")

@@ -31,7 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
         ("fly", "fly"),
         ("train --fly", "--fly"),
         ("train extra", "extra"),
-        ("train --data mnist", "--data: 'mnist' is not digits, idx:FOLDER"),
+        ("train --data mnist", "--data: 'mnist' is not digits, images224, idx:FOLDER"),
         ("train --data idx:", "--data: 'idx:' is not"),
         (
             "train --model cnn",

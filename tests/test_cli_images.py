@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from fastnn.cli import main
 from fastnn.cli.augmentation import augmentation
 from fastnn.cli.parser import make_parser
 from fastnn.cli.settings import (
+    ALEXNET_LEARNING_RATES,
     IMAGE_LEARNING_RATES,
     IMAGE_MODELS,
     LEARNING_RATES,
@@ -83,6 +87,49 @@ def test_train_evaluate_and_predict(
     assert np.array_equal(NAMES[saved.predict(standard)], labels["flat"])
 
 
+def test_alexnet_on_images224(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One step with few and smaller images: the net is as large as ever."""
+    few = partial(data.images224, 63, train_each=1, test_each=1)
+    monkeypatch.setitem(data.AT_HAND, "images224", few)
+    argv = "train --data images224 --model alexnet --optimizer sgd --epochs 1 --validation 0"
+    assert main(argv.split()) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "images224, 12 classes" in out
+    assert "12 training, 12 test" in out
+    assert "alexnet: 3 x 63 x 63 images, 57,053,004 parameters, float32" in out
+    settings = json.loads(Path("runs", "images224-1", "run.json").read_text())
+    assert (settings["data"], settings["batch_size"], settings["lr"]) == ("images224", 32, 0.03)
+
+
+def test_images224_by_a_small_net(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model without its run still tells what it was trained on."""
+    few = partial(data.images224, 16, train_each=4, test_each=2)
+    monkeypatch.setitem(data.AT_HAND, "images224", few)
+    argv = "train --data images224 --model lenet --epochs 2 --validation 0 --out run"
+    assert main(argv.split()) == 0
+    accuracy = re.search(r"accuracy .*", capsys.readouterr().out)[0]
+    Path("run", "run.json").unlink()
+    assert main(["evaluate", "run"]) == 0
+    assert capsys.readouterr().out == f"images224, test part: {accuracy}\n"
+
+
+def test_images224_without_pillow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert main(["train", "--data", "images224", "--model", "alexnet"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "fastnn train: error: images224 takes its photographs from scikit-learn, by Pillow: "
+        "pip install 'fastnn[images]'\n"
+    )
+    assert not Path("runs").exists()
 class Stop:
     """Ctrl-C after the first epoch."""
 
@@ -185,10 +232,14 @@ def test_every_model_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_learning_rates_are_the_models() -> None:
-    for name, rates in {"lenet": IMAGE_LEARNING_RATES, "mlp:9": LEARNING_RATES}.items():
+    for name, rates in {
+        "alexnet": ALEXNET_LEARNING_RATES,
+        "lenet": IMAGE_LEARNING_RATES,
+        "mlp:9": LEARNING_RATES,
+    }.items():
         for optimizer, rate in rates.items():
             assert Settings.complete({"model": name, "optimizer": optimizer}).lr == rate
-    assert IMAGE_LEARNING_RATES["adam"] != LEARNING_RATES["adam"]
+    assert ALEXNET_LEARNING_RATES["adam"] < IMAGE_LEARNING_RATES["adam"] < LEARNING_RATES["adam"]
     assert Settings.complete({"model": "lenet", "lr": 0.5}).lr == 0.5
 
 

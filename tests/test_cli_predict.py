@@ -12,7 +12,7 @@ from cli_helpers import write_blobs
 
 import fastnn
 from fastnn import data
-from fastnn.cli import main
+from fastnn.cli import main, saved
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,19 @@ def test_predict_and_evaluate_agree(
     out = capsys.readouterr().out
     assert out.startswith("digits, test part: accuracy ")
     assert f"({right} of 359), loss 0." in out
+
+
+def test_large_samples_are_predicted_few_at_once(
+    digits_run: Path,
+    samples: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["predict", str(digits_run), str(samples)]) == 0
+    wanted = labels_of(capsys)
+    monkeypatch.setattr(saved, "rows_at_once", lambda shape: 100)
+    assert main(["predict", str(digits_run), str(samples)]) == 0
+    assert labels_of(capsys) == wanted
 
 
 @pytest.mark.parametrize("part", ["train", "all"])

@@ -72,6 +72,13 @@ def memory(work: Any, side: str) -> Found:
     return _grown(train)
 
 
+def alexnet(side: str, quick: bool) -> Found:
+    """As ``memory``: AlexNet's steps."""
+    from .alexnet import images, trainer
+
+    return _grown(trainer(side, *images(quick)))
+
+
 def _grown(train: Any) -> Found:
     Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
     before = _megabytes("VmRSS")
@@ -87,10 +94,14 @@ def _megabytes(field: str) -> float:
 
 def main() -> None:
     kind, name, side = sys.argv[1:4]
+    quick = "--quick" in sys.argv
+    if name == "alexnet":
+        print(json.dumps(alexnet(side, quick)))
+        return
     from .works import WORKS
 
     work = next((each for each in WORKS if each.name == name), None)
-    if work is not None and "--quick" in sys.argv:
+    if work is not None and quick:
         work = work.smaller()
     print(json.dumps({"startup": startup, "memory": memory}[kind](work, side)))
 

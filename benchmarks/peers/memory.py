@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from . import child, stacked_chart
+from . import alexnet, child, stacked_chart
 from .fit import NAME as FIT
 from .fit import TITLE as FIT_TITLE
 from .fit import require_data
 from .options import Options, conditions, described
-from .rounds import Row
+from .rounds import Row, rounded
 from .works import WORKS
 
 COMMAND = "python -m benchmarks.peers memory"
-NAMES = ("mlp784", "mlp1024", FIT)
+NAMES = ("mlp784", "mlp1024", FIT, alexnet.NAME)
 SIDES = ("fastnn", "numpy", "jax", "torch", "sklearn")
 
 
@@ -28,12 +28,15 @@ def measure(options: Options) -> Row:
     if options.wants(FIT) and not options.quick:
         require_data()
     sides = {name: side for name, side in options.load_sides().items() if name in SIDES}
-    titles = {work.name: work.title for work in WORKS} | {FIT: FIT_TITLE}
-    rows = []
+    names_of = {name: side.TITLE for name, side in sides.items()}
+    of_alexnet = alexnet.titles(options.side_names())
+    titles = {work.name: work.title for work in WORKS}
+    titles |= {FIT: FIT_TITLE, alexnet.NAME: alexnet.TITLE}
+    rows: list[Row] = []
     for name in NAMES:
         if not options.wants(name) or (options.quick and name == FIT):
             continue
-        for side in sides:
+        for side in of_alexnet if name == alexnet.NAME else names_of:
             found = child.ask("memory", name, side, options.quick)
             rows.append(
                 {
@@ -46,11 +49,21 @@ def measure(options: Options) -> Row:
                 }
             )
             print(rows[-1], flush=True)
+    _compare_with_torch([row for row in rows if row["name"] == alexnet.NAME])
     return {
         **described(COMMAND, options.quick),
-        "titles": {name: side.TITLE for name, side in sides.items()},
+        "titles": of_alexnet | names_of,
         "rows": rows,
     }
+
+
+def _compare_with_torch(rows: list[Row]) -> None:
+    """Say of fastnn's rows how many times PyTorch's peak they take, where it took part."""
+    for torch in rows:
+        if torch["side"] == "torch":
+            for row in rows:
+                row["times_torch"] = rounded(row["peak_mb"] / torch["peak_mb"])
+                row["bar"] = alexnet.BAR if row is not torch else None
 
 
 def table(result: Row) -> str:
@@ -69,6 +82,14 @@ def table(result: Row) -> str:
         f"| {row['title']} | {result['titles'][row['side']]} | {row['loaded_mb']:.0f} MB "
         f"| {row['training_mb']:.1f} MB | {row['peak_mb']:.0f} MB |"
         for row in result["rows"]
+    ]
+    compared = [row for row in result["rows"] if row.get("bar")]
+    if compared:
+        lines.append("")
+    lines += [
+        f"{row['title']}: the peak of {result['titles'][row['side']]} is {row['times_torch']:.2f} "
+        f"times PyTorch's (at most {row['bar']})."
+        for row in compared
     ]
     return "\n".join(lines) + "\n"
 

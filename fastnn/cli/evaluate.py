@@ -51,6 +51,6 @@ def trained_on(saved: SavedModel) -> str:
     settings = saved.path.with_name("run.json")
     if settings.exists():
         return Settings.from_json(settings).data
-    if saved.data == "digits":
-        return "digits"
+    if saved.data in data.AT_HAND:
+        return saved.data
     raise UsageError(f"on which --data? {saved.path} has no run.json beside it that tells")

@@ -11,13 +11,13 @@ from typing import Any, NoReturn, TypeAlias
 from fastnn.cli.interrupts import held
 from fastnn.cli.settings import (
     BATCH_SIZE,
-    DIGITS_BATCH_SIZE,
     DIGITS_EPOCHS,
     EPOCHS,
     IMAGE_LEARNING_RATES,
     LEARNING_RATES,
     MODEL,
     SCHEDULE,
+    SMALL_BATCH_SIZE,
     VALIDATION,
     check_model,
 )
@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 _NAMES = "train, evaluate, predict, gradcheck, lecture or info"
-_DATA = "digits, idx:FOLDER, cifar10:FOLDER or npz:FILE"
+_DATA = "digits, images224, idx:FOLDER, cifar10:FOLDER or npz:FILE"
 
 
 class _Version(argparse.Action):
@@ -106,6 +106,7 @@ def _add_train(commands: _Commands) -> None:
         "  fastnn train\n"
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --epochs 5\n"
         "  fastnn train --data idx:/usr/share/datasets/fashion-mnist --model lenet\n"
+        "  fastnn train --data images224 --model alexnet\n"
         "  fastnn train --model cifar_convnet --augment shift=1,rotation=10\n"
         "  fastnn train --model linear --loss hinge --optimizer sgd --lr 0.01\n"
         "  fastnn train --resume runs/digits-1\n\n"
@@ -114,7 +115,12 @@ def _add_train(commands: _Commands) -> None:
         "installed, loss.png. A folder that holds anything is never written over.",
     )
     what = parser.add_argument_group("what to train")
-    what.add_argument("--data", type=_data, help=f"{_DATA} (default: digits)")
+    what.add_argument(
+        "--data",
+        type=_data,
+        help=f"{_DATA} (default: digits); images224 are the digits, enlarged, and crops of two "
+        "photographs, for which scikit-learn and Pillow are needed",
+    )
     what.add_argument(
         "--model",
         type=_model,
@@ -148,7 +154,8 @@ def _add_train(commands: _Commands) -> None:
     how.add_argument(
         "--lr",
         type=_positive,
-        help=f"the learning rate (default: {rates}; for convolutional nets {for_images})",
+        help=f"the learning rate (default: {rates}; for convolutional nets {for_images}; "
+        "for alexnet a tenth of theirs)",
     )
     how.add_argument(
         "--schedule",
@@ -166,7 +173,7 @@ def _add_train(commands: _Commands) -> None:
         "--batch-size",
         type=_count,
         metavar="N",
-        help=f"(default: {DIGITS_BATCH_SIZE} for digits, {BATCH_SIZE} for other data)",
+        help=f"(default: {SMALL_BATCH_SIZE} for digits and images224, {BATCH_SIZE} for other data)",
     )
     how.add_argument(
         "--weight-decay",

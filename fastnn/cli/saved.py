@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from fastnn import _kernels as k
 from fastnn import serialize
 from fastnn.cli.runfolder import RunFolder
+from fastnn.layers.module import rows_at_once
 
 if TYPE_CHECKING:
     from fastnn.layers.module import Module
-
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,9 @@ class SavedModel:
             return self.model.scores(rows)
         flat = rows.reshape(len(rows), -1)
         outputs = []
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            indices = np.arange(start, min(start + _ROWS_AT_ONCE, len(rows)))
+        size = rows_at_once(rows.shape[1:])
+        for start in range(0, len(rows), size):
+            indices = np.arange(start, min(start + size, len(rows)))
             batch = np.empty((len(indices), *rows.shape[1:]), dtype)
             out = batch.reshape(len(indices), -1)
             k.gather_rows(flat, indices, self.scale, self.shift, out)

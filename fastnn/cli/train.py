@@ -242,10 +242,10 @@ def _metadata(trainer: Trainer, parts: Parts, settings: Settings) -> dict[str, A
 
 def _absolute(spec: str | None) -> str | None:
     """``spec`` with a path that also holds in another working folder."""
-    if spec is None or spec == "digits":
-        return spec
+    if spec is None:
+        return None
     kind, path = data.parse_spec(spec)
-    return f"{kind}:{Path(path).absolute()}"
+    return f"{kind}:{Path(path).absolute()}" if path else kind
 
 
 def _is_terminal() -> bool:

@@ -12,6 +12,7 @@ from fastnn.data.cifar10 import cifar10, read_cifar10
 from fastnn.data.dataset import DataError, Dataset, encode_labels, standardization
 from fastnn.data.digits import CITATION, digits
 from fastnn.data.idx import idx, read_idx
+from fastnn.data.images224 import images224
 from fastnn.data.npz import npz, read_npz
 from fastnn.data.samples import read_samples
 from fastnn.data.split import stratified_split
@@ -24,6 +25,7 @@ __all__ = [
     "digits",
     "encode_labels",
     "idx",
+    "images224",
     "load",
     "npz",
     "read_cifar10",
@@ -35,24 +37,26 @@ __all__ = [
 ]
 
 _READERS = {"idx": idx, "cifar10": cifar10, "npz": npz}
+# What needs no path.
+AT_HAND = {"digits": digits, "images224": images224}
 
 
 def load(spec: str) -> Dataset:
-    """The data set that ``spec`` names: ``"digits"``, ``"idx:FOLDER"``,
+    """The data set that ``spec`` names: ``"digits"``, ``"images224"``, ``"idx:FOLDER"``,
     ``"cifar10:FOLDER"`` or ``"npz:FILE"``.
 
     Raises ValueError for any other text, and what the reader raises.
     """
     kind, path = parse_spec(spec)
-    return digits() if kind == "digits" else _READERS[kind](path)
+    return _READERS[kind](path) if path else AT_HAND[kind]()
 
 
 def parse_spec(spec: str) -> tuple[str, str]:
-    """``(kind, path)`` of a data spec; the path is empty for the digits.
+    """``(kind, path)`` of a data spec; the path is empty for what is at hand, as the digits are.
 
     Raises ValueError for text that is no data spec.
     """
     kind, _, path = spec.partition(":")
-    if spec == "digits" or (kind in _READERS and path):
+    if spec in AT_HAND or (kind in _READERS and path):
         return kind, path
-    raise ValueError(f"{spec!r} is not digits, idx:FOLDER, cifar10:FOLDER or npz:FILE")
+    raise ValueError(f"{spec!r} is not digits, images224, idx:FOLDER, cifar10:FOLDER or npz:FILE")

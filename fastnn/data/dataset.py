@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 PathLike = str | os.PathLike[str]
 
-_ROWS_AT_ONCE = 8192
+_ROWS_AT_ONCE, _NUMBERS_AT_ONCE = 8192, 2**23
 # What zipfile, zlib and NumPy's header parser raise on bytes that make no sense.
 DAMAGE = (
     ArithmeticError,
@@ -91,8 +91,9 @@ def standardization(x: NDArray[Any]) -> tuple[float, float]:
     mean = float(x.mean(dtype=np.float64))
     squares = 0.0
     # By blocks: a float64 copy of uint8 images would take eight times their memory.
-    for start in range(0, len(x), _ROWS_AT_ONCE):
-        block = x[start : start + _ROWS_AT_ONCE].astype(np.float64)
+    rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE * len(x) // x.size))
+    for start in range(0, len(x), rows):
+        block = x[start : start + rows].astype(np.float64)
         block -= mean
         # Not a dot product: its last bits depend on the threads that BLAS has.
         squares += float(np.square(block, out=block).sum())

@@ -1,6 +1,7 @@
 """The shipped digits: the right pixels, the stated split."""
 
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,3 +71,15 @@ def test_standardization_holds_over_block_borders_and_large_offsets() -> None:
     scale, shift = data.standardization(x)
     assert scale == pytest.approx(1 / x.std(), rel=1e-9)
     assert (x * scale + shift).mean() == pytest.approx(0, abs=1e-6)
+
+
+def test_standardization_of_large_images_copies_few_at_once() -> None:
+    x = np.random.default_rng(0).integers(256, size=(300, 3, 200, 200), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        scale, shift = data.standardization(x)
+        assert tracemalloc.get_traced_memory()[1] < 4 * x.nbytes  # eight times at once
+    finally:
+        tracemalloc.stop()
+    assert scale == pytest.approx(1 / x.std(), rel=1e-9)
+    assert shift == pytest.approx(-x.mean() * scale, rel=1e-9)

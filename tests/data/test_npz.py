@@ -143,9 +143,11 @@ def test_cut_or_flipped_bytes_never_escape_as_another_error(tmp_path: Path, save
             data.npz(file)  # some bytes, a date for one, do not matter
 
 
-@pytest.mark.parametrize("spec", ["", "mnist", "digits:", "idx", "idx:", "npz:", ":x"])
+@pytest.mark.parametrize(
+    "spec", ["", "mnist", "digits:", "images224:", "idx", "idx:", "npz:", ":x"]
+)
 def test_a_bad_spec_is_quoted_with_the_choices(spec: str) -> None:
-    with pytest.raises(ValueError, match=rf"'{spec}' is not digits, idx:FOLDER"):
+    with pytest.raises(ValueError, match=rf"'{spec}' is not digits, images224, idx:FOLDER"):
         data.load(spec)
 
 
