@@ -82,7 +82,7 @@ def refused(capsys: pytest.CaptureFixture[str], status: int, argv: list[str], me
         ("lecture gates --code --save drawings", "not allowed with argument"),
         ("lecture gates sigmoid", "unrecognized arguments: sigmoid"),
         ("lecture features --samples 0", "--samples: '0' is not a whole number of at least 1"),
-        ("lecture features --data mnist", "--data: 'mnist' is not digits, idx:FOLDER"),
+        ("lecture features --data mnist", "--data: 'mnist' is not digits, images224, idx:FOLDER"),
         ("lecture gates --samples 9", "--data and --samples are for the topic features"),
         ("lecture features --code --data digits", "--data and --samples are for the topic feat"),
         ("info --threads none", "--threads: 'none' is not"),
