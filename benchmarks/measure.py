@@ -21,6 +21,7 @@ from .cases import Arguments, Benchmark
 ROUND = 0.001  # seconds of one round: short enough to fall between two disturbances
 PAUSE = 0.03  # seconds that OpenBLAS's threads go on looking for work, on our core
 PEERS_PAUSE = 0.25  # and PyTorch's, which are OpenMP's
+WARM = 0.02  # seconds of work after a pause before any is counted
 STREAM = 16_000_000  # float64 elements: two arrays of them are beyond any cache
 
 
@@ -69,7 +70,8 @@ def interleaved(
 ) -> list[float]:
     """Best seconds per call of each; rounds take turns, to meet the same clock.
 
-    Before each round, ``pause`` lets the threads of the side before it fall asleep.
+    Before each round, ``pause`` lets the threads of the side before it fall asleep; what comes then
+    is not counted until the clock and the caches are warm again.
     """
     best = [np.inf] * len(calls)
     numbers = [1] * len(calls)
@@ -80,7 +82,10 @@ def interleaved(
         for index, call in enumerate(calls):
             number = numbers[index]
             sleep(pause)
+            warm = perf_counter() + (WARM if pause else 0.0)
             call()  # wakes a sleeping team, and is not counted
+            while perf_counter() < warm:
+                call()
             start = perf_counter()
             for _ in range(number):
                 call()

@@ -22,7 +22,7 @@ from .tables import seconds_text, verdict
 COMMAND = "python -m benchmarks.peers conv"
 SECONDS = 40.0  # for the interleaved rounds of one net
 LAST = "torch_last"
-TITLES = {LAST: "PyTorch eager, channels last"}
+TITLES = {LAST: "PyTorch eager, channels last", "jax": "JAX jit"}
 
 
 def main(options: Options) -> None:

@@ -58,7 +58,7 @@ class Net:
     parts: tuple[Part, ...]
     batch: int
     steps: int
-    lr: float = 0.01
+    lr: float = 1e-3  # with more the losses of the sides would drift apart
     torch_bar: float | None = None
     peak_bar: float | None = None
     seed: int = field(default=0, repr=False)

@@ -45,23 +45,14 @@ LOSSES = {"cross_entropy": cross_entropy, "hinge": hinge}
 
 
 def epoch(work: Work, layers: Layers, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
-    return _scanned(scores_of, LOSSES[work.loss], work.lr, layers, X, y)
+    loss_of = LOSSES[work.loss]
 
-
-def _scanned(
-    scores_of: Callable[[Any, jax.Array], jax.Array],
-    loss_of: Callable[[jax.Array, jax.Array], jax.Array],
-    lr: float,
-    layers: Any,
-    X: np.ndarray,
-    y: np.ndarray,
-) -> Callable[[], np.ndarray]:
     def step(layers: Any, batch: Any) -> tuple[Any, jax.Array]:
         x, labels = batch
         loss, gradients = jax.value_and_grad(lambda each: loss_of(scores_of(each, x), labels))(
             layers
         )
-        new = jax.tree.map(lambda w, g: w - lr * g, layers, gradients)
+        new = jax.tree.map(lambda w, g: w - work.lr * g, layers, gradients)
         return new, loss
 
     @partial(jax.jit, donate_argnums=0)
@@ -102,7 +93,28 @@ def images(net: Net, X: np.ndarray, y: np.ndarray) -> Callable[[], np.ndarray]:
                 x = jax.nn.relu(x)
         return x
 
-    return _scanned(scores, cross_entropy, net.lr, net.weights(), X, y)
+    # Not scanned: in a loop of XLA's, convolutions on a CPU take ten times as long.
+    @partial(jax.jit, donate_argnums=0)
+    def step(arrays: Any, x: jax.Array, labels: jax.Array) -> tuple[Any, jax.Array]:
+        loss, gradients = jax.value_and_grad(lambda each: cross_entropy(scores(each, x), labels))(
+            arrays
+        )
+        return jax.tree.map(lambda w, g: w - net.lr * g, arrays, gradients), loss
+
+    weights = jax.tree.map(jnp.array, net.weights())
+    batches = [
+        (jnp.array(x), jnp.array(each.astype(np.int32))) for x, each in zip(X, y, strict=True)
+    ]
+
+    def run() -> np.ndarray:
+        nonlocal weights
+        losses = []
+        for x, labels in batches:
+            weights, loss = step(weights, x, labels)
+            losses.append(loss)
+        return np.array(jax.device_get(losses))  # waits
+
+    return run
 
 
 def eleven_lines(
