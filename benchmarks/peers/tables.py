@@ -48,8 +48,8 @@ def full_table(result: Row) -> str:
         "before times (final weights to 1e-9 for the 11-line net). Best of interleaved rounds.",
         "A step takes a batch that lies where it is: no side gathers or counts hits, and none",
         "captures or compiles; what `Trainer.fit` takes, which gathers each batch from shuffled",
-        "rows and counts hits, stands below. The 11-line net holds fastnn's capture, of a step whose",
-        "code it has recorded before, except against JAX, whose compiling is left out too.",
+        "rows and counts hits, stands below. The 11-line net holds fastnn's capture, of a step",
+        "whose code it has recorded before, except against JAX, whose compiling is left out too.",
         f"FMA peak {result['peak_gflops']:.0f} GFLOP/s"
         + (
             f", triad (a += b beyond the caches) {result['bandwidth_gb_per_s']:.0f} GB/s."
