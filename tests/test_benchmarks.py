@@ -252,3 +252,15 @@ def test_the_readme_quotes_the_committed_features(monkeypatch: pytest.MonkeyPatc
     result = json.loads(RESULT.read_text())
     assert (result["training_images"], result["test_images"]) == (60_000, 10_000)
     assert f"\n{readme_table(result)}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "filters"), [("lenet", 2), ("alexnet", 5)])
+def test_the_committed_nets_have_learned(name: str, filters: int) -> None:
+    """At least 90 % of what was held out, as the README says."""
+    result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    assert len(result["filters"]) == filters
+    (told,) = [line for line in result["printed"] if line.startswith("test ")]
+    share = float(told.split("accuracy ")[1].split(" %")[0])
+    assert share >= 90
+    assert f"{share:.2f} %" in (ROOT / "README.md").read_text(encoding="utf-8") or name == "alexnet"
+    assert len(result["epochs"]) == result["settings"]["epochs"] <= 10

@@ -19,7 +19,13 @@ NEEDS_ELEMENTS = {np.max, np.min, np.argmax, np.argmin, np.maximum.reduce, np.mi
 NEEDS_FLOATS = {np.logaddexp.reduce, np.hypot.reduce}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: str(f)[:40])
+def name_of(function: Any) -> str:
+    """np.add.reduce and its like have an owner."""
+    owner = getattr(function, "__self__", None)
+    return ".".join(each.__name__ for each in (owner, function) if hasattr(each, "__name__"))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=name_of)
 @settings(max_examples=60)
 @given(data=st.data())
 def test_every_reduction(function: Any, data: st.DataObject) -> None:
@@ -76,7 +82,7 @@ def test_sums_that_numpy_casts_piece_by_piece(axis: Any, transposed: bool) -> No
     "function",
     [np.cumsum, np.cumprod, np.add.accumulate, np.maximum.accumulate, np.multiply.accumulate,
      np.subtract.accumulate],
-    ids=lambda f: str(f)[:40],
+    ids=name_of,
 )  # fmt: skip
 @settings(max_examples=40)
 @given(data=st.data())

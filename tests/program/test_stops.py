@@ -104,7 +104,7 @@ def diverging(capture: bool, **options: Any) -> tuple[Trainer, str]:
     "options",
     [{"lr": 30.0}, {"lr": 30.0, "loss": lambda s, y: ((s - y) ** 4).mean()},
      {"lr": 0.1, "late": True}, {"lr": 300.0, "clip_norm": 1e30}, {"lr": 30.0, "clip_value": 1e30}],
-    ids=str,
+    ids=lambda each: "-".join(each),
 )  # fmt: skip
 def test_what_is_not_finite_ends_a_fit_before_the_step(options: dict[str, Any]) -> None:
     (captured, message), (eager, expected) = (diverging(c, **options) for c in (True, False))
