@@ -20,7 +20,8 @@ from libc.stdlib cimport free, malloc
 from fastnn._kernels.call cimport *
 
 from fastnn._kernels import arguments, reference
-from fastnn._kernels.signatures import GROUPS, IN_PLACE, NEEDED_WITH, ROWS, WINDOWS, parse
+from fastnn._kernels.signatures import (
+    GROUPS, IN_PLACE, NEEDED_WITH, ROWS, WINDOWS, may_fail, parse)
 
 cnp.import_array()
 

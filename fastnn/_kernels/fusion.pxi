@@ -112,7 +112,7 @@ cdef class Fusion:
         cdef Item *each = self.tape.items[item]
         if each.kind == KERNEL:
             kernel = self.tape.kernels[item][0]
-            return any(argument.role in ("labels", "weights") for argument in kernel.arguments)
+            return may_fail(kernel.name, kernel.arguments)
         return each.kind != FUSED and (each.data == &each.trouble or each.fatal != 0)
 
     cdef join(self, int i, int j, int slot):

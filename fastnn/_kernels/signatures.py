@@ -383,6 +383,16 @@ class Argument(NamedTuple):
         return self.role in OUTPUTS
 
 
+def may_fail(kernel: str, arguments: tuple[Argument, ...]) -> bool:
+    """Whether the kernel refuses some values, and so may end a replay.
+
+    The state of random numbers is integers as labels are, but any will do.
+    """
+    return kernel.startswith("batch_norm") or any(
+        each.role in ("labels", "weights", "target") and each.name != "state" for each in arguments
+    )
+
+
 def parse(row: dict[str, str]) -> tuple[Argument, ...]:
     """Take a row apart."""
     arguments = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._kernels.arguments import normalise
-from fastnn._kernels.signatures import WRITTEN
+from fastnn._kernels.signatures import WRITTEN, may_fail
 from fastnn.program.errors import CaptureError
 from fastnn.program.outside import Cell
 from fastnn.program.traced import Traced
@@ -86,9 +86,7 @@ def _rows_of(kernel: Any) -> tuple[list[tuple[str, Any, Any]], list[bool], bool]
     """(name, default, row) of each argument, which of them it writes to, and whether it may fail:
     whether values exist with which it ends a replay."""
     rows = [(row.name, row.default if row.is_scalar else None, row) for row in kernel.arguments]
-    can_fail = kernel.name.startswith("batch_norm") or any(
-        row.role in ("labels", "weights", "target") for row in kernel.arguments
-    )
+    can_fail = may_fail(kernel.name, kernel.arguments)
     return rows, [row.role in WRITTEN for row in kernel.arguments], can_fail
 
 

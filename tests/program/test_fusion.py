@@ -223,6 +223,27 @@ def test_weights_that_are_used_again_are_not_updated_before() -> None:
     np.testing.assert_array_equal(layer.weight.data, twin.weight.data)
 
 
+def test_an_update_does_not_wait_for_dropout() -> None:
+    """Its state is integers, as labels are, but no value of it is wrong."""
+    model = layers.Sequential(
+        layers.Linear(6, 8), layers.ReLU(), layers.Dropout(0.5), layers.Linear(8, 3), seed=1
+    )
+    made = optim.SGD(model.parameters(), lr=0.1)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 6)).astype(np.float32), rng.integers(0, 3, 5)
+
+    def step(X: Any, y: Any) -> Any:
+        made.zero_grad()
+        loss = fastnn.cross_entropy(model(X), y)
+        loss.backward()
+        made.step()
+        return loss
+
+    program = fastnn.capture(step)
+    program(X, y)
+    assert names(program).count("linear_backward+sgd_update") == 2
+
+
 def test_an_update_waits_for_a_check_of_targets() -> None:
     """What comes between a gradient and its update may end the step: weights are as they were."""
     rng = np.random.default_rng(0)
