@@ -16,7 +16,7 @@ from .environment import threads_of
 from .nets import NETS, Net
 from .options import Options, conditions, described
 from .rounds import Row, check_losses, rounded, two_epochs
-from .steps import Limits
+from .steps import Limits, profile_of
 from .tables import seconds_text, verdict
 
 COMMAND = "python -m benchmarks.peers conv"
@@ -104,22 +104,11 @@ def _save_profile(net: Net, X: np.ndarray, y: np.ndarray, folder: Path) -> str:
 
     from .sides.fastnn_replay import net_of
 
-    model = net_of(net)
-    optimizer = fastnn.SGD(model.parameters(), lr=net.lr)
-
-    def step(x: Any, labels: Any) -> Any:
-        loss = fastnn.cross_entropy(model(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    program = fastnn.capture(step)
-    program(X[0], y[0])
-    program.profile(2)
+    steps = max(3, 16 // net.steps)
+    text = profile_of(net_of(net), net.lr, fastnn.cross_entropy, X[0], y[0], steps)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{net.name}.txt"
-    path.write_text(f"{net.title}\n\n{program.profile(max(3, 16 // net.steps))}\n")
+    path.write_text(f"{net.title}\n\n{text}\n")
     return path.name
 
 

@@ -113,14 +113,19 @@ def in_trainer(work: Work, quick: bool) -> float:
 
 def profile(work: Work) -> str:
     """Where fastnn's time goes, call by call, with the calls as the program has them."""
-    import fastnn
-
     from .sides.fastnn_replay import LOSSES, model_of
 
     X, y = work.batches()
-    model = model_of(work.layers())
-    optimizer = fastnn.SGD(model.parameters(), lr=work.lr)
-    loss_of: Any = LOSSES[work.loss]
+    return profile_of(model_of(work.layers()), work.lr, LOSSES[work.loss], X[0], y[0], 200)
+
+
+def profile_of(
+    model: Any, lr: float, loss_of: Any, x: np.ndarray, labels: np.ndarray, steps: int
+) -> str:
+    """The same of a model's steps of SGD on one batch."""
+    import fastnn
+
+    optimizer = fastnn.SGD(model.parameters(), lr=lr)
 
     def step(x: Any, labels: Any) -> Any:
         loss = loss_of(model(x), labels)
@@ -130,9 +135,9 @@ def profile(work: Work) -> str:
         return loss
 
     program = fastnn.capture(step)
-    program(X[0], y[0])
-    program.profile(20)
-    return program.profile(200)
+    program(x, labels)
+    program.profile(max(steps // 10, 1))
+    return program.profile(steps)
 
 
 def missed(row: Row) -> bool:
