@@ -226,22 +226,42 @@ cdef void convolve_channels(
 cdef void convolve(
     Conv *v, Division *d, Target *t, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t task,
     const floating *x, const floating *filters, bint packed, const floating *bias,
-    floating *out, floating *scratch
+    floating *out, Call *finish, task_t finish_task, floating *scratch
 ) noexcept nogil:
     """One task: some images of one group, one block of rows; or all of it where it is little."""
     cdef Workspace w = workspace(v, d, sizeof(floating), scratch)
-    cdef Py_ssize_t part, first, n, group, u0, size = v.F * v.C * taps_of(v)
+    cdef Py_ssize_t part, first, n, group, u0, rows, image, size = v.F * v.C * taps_of(v)
     if packed:
         size = packed_filters(v, d)
     for part in range(task, task + 1 if d.tasks > 1 else d.parts):
         u0 = part % d.row_blocks * d.rows
+        rows = min(d.rows, v.P - u0)
         group = part // d.row_blocks % groups
         first = part // d.row_blocks // groups * d.images
         for n in range(first, min(first + d.images, images)):
+            image = n * groups + group
             convolve_block(
-                v, d, t, &w, x + (n * groups + group) * v.C * v.H * v.W, filters + group * size,
-                packed, bias + group * v.F if bias != NULL else NULL,
-                out + (n * groups + group) * v.F * t.plane, u0, min(d.rows, v.P - u0))
+                v, d, t, &w, x + image * v.C * v.H * v.W, filters + group * size, packed,
+                bias + group * v.F if bias != NULL else NULL, out + image * v.F * t.plane, u0,
+                rows)
+            if finish != NULL:
+                finish_rows(
+                    v, image * v.F * t.plane + u0 * v.Q, t.plane, rows, finish, finish_task,
+                    scratch)
+
+
+cdef void finish_rows(
+    Conv *v, Py_ssize_t start, Py_ssize_t plane, Py_ssize_t rows, Call *finish,
+    task_t finish_task, floating *scratch
+) noexcept nogil:
+    """The elementwise call on some rows of all filters' results, the first of them at start."""
+    cdef Py_ssize_t o
+    if rows == v.P:
+        finish_elements(finish, finish_task, start, v.F * plane, <floating *> NULL, scratch)
+        return
+    for o in range(v.F):
+        finish_elements(
+            finish, finish_task, start + o * plane, rows * v.Q, <floating *> NULL, scratch)
 
 
 # --- conv2d(x, W, b, stride, padding, dilation, groups, out) --------------------------
@@ -299,4 +319,4 @@ cdef void conv2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
     convolve(
         &v, &d, &t, g.N, g.groups, task, <const floating *> c.array[0],
         <const floating *> c.array[1], False, <const floating *> c.array[2],
-        <floating *> c.array[3], scratch)
+        <floating *> c.array[3], c.finish[OF_Y], c.finish_task[OF_Y], scratch)

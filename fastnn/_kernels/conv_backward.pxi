@@ -119,7 +119,7 @@ cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept
 
 cdef void input_gradient(
     Geometry *g, int threads, const floating *dout, const floating *turned, floating *dx,
-    Py_ssize_t task, floating *scratch
+    Py_ssize_t task, Call *finish, task_t finish_task, floating *scratch
 ) noexcept nogil:
     cdef Py_ssize_t rh, rw, u0, part, images = g.N * g.groups
     cdef bint whole = g.stride_h * g.stride_w == 1
@@ -138,7 +138,7 @@ cdef void input_gradient(
             if whole:
                 convolve(
                     &v, &d, &t, g.N, g.groups, task, dout, turned, True, <floating *> NULL, dx,
-                    scratch)
+                    finish, finish_task, scratch)
                 return
             memory = workspace(&v, &d, sizeof(floating), scratch)
             for part in range(d.row_blocks if v.Q > 0 else 0):
@@ -150,6 +150,9 @@ cdef void input_gradient(
                     dx + task * v.F * t.plane + h.first * g.W + w.first,
                     u0, min(d.rows, v.P - u0))
             turned += g.groups * packed_filters(&v, &d)
+    if finish != NULL:
+        finish_elements(
+            finish, finish_task, task * v.F * t.plane, v.F * t.plane, <floating *> NULL, scratch)
 
 
 # --- the call -------------------------------------------------------------------------
@@ -198,4 +201,5 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
         weight_gradient(&g, &d, task, dout, x, dW != NULL, db != NULL, shared, scratch)
     else:
         input_gradient(
-            &g, c.threads, dout, <const floating *> c.memory, dx, task - others, scratch)
+            &g, c.threads, dout, <const floating *> c.memory, dx, task - others,
+            c.finish[OF_DX], c.finish_task[OF_DX], scratch)

@@ -1,17 +1,29 @@
 # Calls of a program that need no pass of their own over memory.
 #
-# An elementwise call that follows a product works on each of its blocks while the block is in the
-# cache: an activation, an activation's backward, the update of the weights by their
-# gradient.  It computes from the same values as by itself, so the bits are the same.  A gradient
-# that nothing but its update reads is not kept: each block of it goes to the update and is
-# forgotten, which spares the memory a third of the traffic of large layers.
+# An elementwise call that follows a product, a convolution or a pooling's backward works on each
+# of its blocks while the block is in the cache: an activation, an activation's backward, the
+# update of the weights by their gradient.  It computes from the same values as by itself, so
+# the bits are the same.  What nothing else reads is not kept: a result is made where its
+# activation shall be; each block of a gradient goes to the update and is forgotten, which
+# spares the memory a third of the traffic of large layers.
 
-_FOLLOW_LINEAR = frozenset({"relu", "sigmoid", "tanh"})
-_FOLLOW_DX = frozenset({"relu_backward", "sigmoid_backward", "tanh_backward"})
+_ACTIVATIONS = frozenset({"relu", "sigmoid", "tanh"})
+_BACKWARDS = frozenset({"relu_backward", "sigmoid_backward", "tanh_backward"})
 _UPDATES = frozenset({"sgd_update", "adam_update", "rmsprop_update", "adagrad_update"})
 
+# What is made in blocks: whose finish it is, its place among the arrays, what may follow it.
+_FOLLOWED = {
+    "linear": (OF_Y, 3, _ACTIVATIONS),
+    "conv2d": (OF_Y, 3, _ACTIVATIONS),
+    "linear_backward": (OF_DX, 3, _BACKWARDS),
+    "conv2d_backward": (OF_DX, 3, _BACKWARDS),
+    "max_pool2d_backward": (OF_DX, 2, _BACKWARDS),
+}
+# The calls that may be made on the blocks of another.
+FOLLOWERS = {name: names for name, (_, _, names) in _FOLLOWED.items()}
 
-cdef bint any_shared(list some, list others) except -1:
+
+cdef bint any_shared(some, others) except -1:
     for a in some:
         for b in others:
             if a is not None and b is not None and np_may_share_memory(a, b):
@@ -24,6 +36,34 @@ def np_may_share_memory(a, b) -> bool:
 
     return isinstance(a, numpy.ndarray) and isinstance(b, numpy.ndarray) and (
         numpy.may_share_memory(a, b))
+
+
+cdef tuple bounds(array):
+    """The addresses of the first byte and behind the last."""
+    import numpy
+
+    return numpy.lib.array_utils.byte_bounds(array)
+
+
+cdef bint any_meets(list ranges, arrays) except -1:
+    """Whether one of them has bytes in one of some ranges of memory."""
+    import numpy
+
+    for each in arrays:
+        if isinstance(each, numpy.ndarray) and each.size:
+            begin, end = bounds(each)
+            for low, high in ranges:
+                if begin < high and low < end:
+                    return True
+    return False
+
+
+cdef list without(list ranges, tuple taken):
+    """The ranges but for one."""
+    parts = []
+    for low, high in ranges:
+        parts += [(low, min(high, taken[0])), (max(low, taken[1]), high)]
+    return [(low, high) for low, high in parts if low < high]
 
 
 cdef class Fusion:
@@ -42,11 +82,12 @@ cdef class Fusion:
             if self.tape.items[i].kind != KERNEL:
                 continue
             name = self.tape.calls[i][0]
-            if name == "linear":
-                self.follow(i, OF_Y, 3, _FOLLOW_LINEAR)
-            elif name == "linear_backward":
-                self.follow(i, OF_DX, 3, _FOLLOW_DX)
-                if self.update(i) and not self.is_read_later(i, kept):
+            if name in _FOLLOWED:
+                slot, made, names = _FOLLOWED[name]
+                self.follow(i, slot, made, names, kept)
+            if name == "linear_backward":
+                updated = self.update(i)
+                if updated and not self.is_read(self.arrays(i)[4], i + 1, updated, kept):
                     self.tape.items[i].call.passes_on = True
                     passed_on.append(self.arrays(i)[4])
         return passed_on
@@ -54,59 +95,84 @@ cdef class Fusion:
     cdef list arrays(self, int item):
         return self.tape.kernels[item][1]
 
-    cdef follow(self, int i, int slot, int made, frozenset names):
+    cdef tuple operands(self, int item):
+        """The arrays that a call may read, and those that it only writes to."""
+        cdef Kernel kernel
+        cdef int k
+        if self.tape.kernels[item] is None:
+            return self.tape.keep[item], []
+        kernel, arrays = self.tape.kernels[item]
+        roles = [kernel.slots[k].role for k in range(kernel.count)]
+        roles = [role in (OUT, OUT64, OUTLABELS) for role in roles if role != NUMBER]
+        return (
+            [array for array, is_output in zip(arrays, roles) if not is_output],
+            [array for array, is_output in zip(arrays, roles)
+             if is_output and array is not None and array is not False],
+        )
+
+    cdef follow(self, int i, int slot, int made, frozenset names, list kept):
         """The next call, if it reads what was made, and writes apart from the product."""
         cdef int j = i + 1
+        cdef Call *product = &self.tape.items[i].call
+        cdef Call *follower
         if j >= self.tape.count or self.tape.items[j].kind != KERNEL:
             return
-        product = self.arrays(i)
-        if product[made] is None or self.tape.calls[j][0] not in names:
+        follower = &self.tape.items[j].call
+        arrays, follows = self.arrays(i), self.arrays(j)
+        if arrays[made] is None or self.tape.calls[j][0] not in names:
             return
-        follower = self.arrays(j)
-        if self.tape.items[j].call.array[0] != self.tape.items[i].call.array[made]:
+        if follower.array[0] != product.array[made] or arrays[made].size != follows[0].size:
             return
-        if product[made].size != follower[0].size:
-            return
-        written = follower[len(follower) - 1]
-        if any_shared([written], product) or any_shared(follower[1:], product):
+        # It may read what the product reads, but nothing that other tasks are still to write.
+        if any_shared(follows[len(follows) - 1:], arrays) or (
+            any_shared(follows[1:len(follows) - 1], self.operands(i)[1])
+        ):
             return
         self.join(i, j, slot)
+        if not self.is_read(arrays[made], j + 1, 0, kept):
+            product.array[made] = follower.array[0] = follower.array[len(follows) - 1]
 
-    cdef bint update(self, int i) except -1:
-        """The update by dW, if nothing in between has to do with it or may end the step."""
+    cdef int update(self, int i) except -1:
+        """Join the update by dW, if nothing in between has to do with it or may end the step;
+        which call it is, or 0."""
         cdef int j, between
         gradient = self.arrays(i)[4]
         if gradient is None:
-            return False
+            return 0
         for j in range(i + 1, self.tape.count):
             if self.tape.items[j].kind == KERNEL and self.tape.calls[j][0] in _UPDATES:
                 if self.tape.items[j].call.array[1] == self.tape.items[i].call.array[4]:
                     break
         else:
-            return False
+            return 0
         touched = self.arrays(j)
         product = self.arrays(i)
         # It may write to W, which dx has read by then; x and dout are still to be read.
         if any_shared(touched, [product[0], product[1], product[3], product[5]]):
-            return False
+            return 0
         for between in range(i + 1, j):
             if self.may_stop(between) or any_shared(touched, self.tape.keep[between]):
-                return False
+                return 0
         self.join(i, j, OF_DW)
-        return True
+        return j
 
-    cdef bint is_read_later(self, int i, list kept) except -1:
-        """Whether another call than the update, or the owner of the tape, may read dW."""
+    cdef bint is_read(self, array, int first, int reader, list kept) except -1:
+        """Whether calls from ``first`` on but one, or the tape's owner, may read the array.
+
+        Its memory may serve for others later: what is written anew is not read any more.
+        """
         cdef int j
-        cdef list gradient = [self.arrays(i)[4]]
-        if any_shared(gradient, kept):
-            return True
-        for j in range(i + 1, self.tape.count):
-            if &self.tape.items[j].call != self.tape.items[i].call.finish[OF_DW] and (
-                any_shared(gradient, self.tape.keep[j])
-            ):
+        cdef list left = [bounds(array)]
+        for j in range(first, self.tape.count):
+            if j == reader:
+                continue
+            read, written = self.operands(j)
+            if any_meets(left, read):
                 return True
-        return False
+            for each in written:
+                if each.flags.c_contiguous:
+                    left = without(left, bounds(each))
+        return any_meets(left, kept)
 
     cdef bint may_stop(self, int item):
         cdef Item *each = self.tape.items[item]

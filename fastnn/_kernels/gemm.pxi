@@ -42,8 +42,6 @@ cdef enum:
     K_BLOCK = 1024         # bytes of a row of A: as many rows of a panel of B fill a first cache
     COLUMN_BLOCK = 1024    # bytes of a row of B in one task
     ROW_BLOCK = 128        # rows of A in one task, at most
-    FINISH_ARRAYS = 4      # that an elementwise call has at most
-    FINISH_CHUNK = 8192    # elements: no more than one task of any elementwise kernel
     A_GAP = 16             # elements between rows of A that are moved apart
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
     TASKS_A_THREAD = 4     # so that the last one to end is not waited for long
@@ -240,36 +238,28 @@ cdef void finish_block(
 
     Its other arrays lie as p says, C, if it is not kept, as ``where`` says.
     """
-    cdef Call part = p.finish[0]
     cdef Py_ssize_t i
     if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
-        finish_run(p, where, &part, i0, 0, (i1 - i0) * p.c_row, scratch)
+        finish_run(p, where, i0, 0, (i1 - i0) * p.c_row, scratch)
     elif p.c_row == 1 and i0 == 0 and i1 == p.c_column:
-        finish_run(p, where, &part, 0, j0, (j1 - j0) * p.c_column, scratch)
+        finish_run(p, where, 0, j0, (j1 - j0) * p.c_column, scratch)
     elif p.c_column == 1:
         for i in range(i0, i1):
-            finish_run(p, where, &part, i, j0, j1 - j0, scratch)
+            finish_run(p, where, i, j0, j1 - j0, scratch)
     else:  # the product is turned over: its columns are rows in memory
         for i in range(j0, j1):
-            finish_run(p, where, &part, i0, i, i1 - i0, scratch)
+            finish_run(p, where, i0, i, i1 - i0, scratch)
 
 
 cdef inline void finish_run(
-    Product *p, Product *where, Call *part, Py_ssize_t i, Py_ssize_t j, Py_ssize_t n,
-    floating *scratch
+    Product *p, Product *where, Py_ssize_t i, Py_ssize_t j, Py_ssize_t n, floating *scratch
 ) noexcept nogil:
     """The elementwise call on n elements, which begin with that of row i and column j."""
-    cdef Py_ssize_t start = i * p.c_row + j * p.c_column, at = 0
-    cdef int each
-    while at < n:
-        part.size[0] = min(n - at, <Py_ssize_t> FINISH_CHUNK)
-        for each in range(FINISH_ARRAYS):
-            if p.finish.array[each] != NULL:
-                part.array[each] = <floating *> p.finish.array[each] + start + at
-        if p.passes_on:
-            part.array[1] = <floating *> where.c + i * where.c_row + j * where.c_column + at
-        p.finish_task(part, 0, 0, scratch)
-        at += FINISH_CHUNK
+    cdef floating *passed_on = NULL
+    if p.passes_on:
+        passed_on = <floating *> where.c + i * where.c_row + j * where.c_column
+    finish_elements(
+        p.finish, p.finish_task, i * p.c_row + j * p.c_column, n, passed_on, scratch)
 
 
 cdef void multiply_block(

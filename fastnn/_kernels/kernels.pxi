@@ -9,6 +9,7 @@ from libc.string cimport memcpy
 
 from fastnn._kernels.call cimport *
 
+include "finish.pxi"
 include "gemm.pxi"
 include "narrow.pxi"
 include "matmul.pxi"

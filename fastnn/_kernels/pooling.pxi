@@ -149,6 +149,10 @@ cdef void max_pool2d_backward(
                     first_row[which_32[j] + j * p.stride_w] += dout[j]
                 else:
                     first_row[which_64[j] + j * p.stride_w] += dout[j]
+        if c.finish[OF_DX] != NULL:
+            finish_elements(
+                c.finish[OF_DX], c.finish_task[OF_DX], plane * p.H * p.W, p.H * p.W,
+                <floating *> NULL, scratch)
 
 
 cdef void avg_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:

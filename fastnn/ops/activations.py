@@ -17,7 +17,8 @@ def _row_sums(x: Any) -> Any:
     return np.sum(x, axis=-1, keepdims=True)
 
 
-relu: Op = Op("relu", k.relu, lambda g, _y, x: relu_backward(g, x))
+# max(0, x) is positive where x is, and a step that does not need x again need not keep it.
+relu: Op = Op("relu", k.relu, lambda g, y, _x: relu_backward(g, y))
 relu_backward: Op = Op(
     "relu_backward",
     k.relu_backward,

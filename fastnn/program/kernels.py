@@ -53,7 +53,7 @@ def _kernel_call(recorder: Recorder, kernel: Any, given: dict[str, Any]) -> Any:
         if not is_written[i]:
             continue
         if output is not None and numbers[i] is None:
-            made = recorder.empty(output.shape, output.dtype)
+            made = recorder.empty(output.shape, output.dtype, name=kernel.name)
             numbers[i] = made.array
             results.append(made)
         elif rows[i][2].is_output:

@@ -15,7 +15,6 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 ALIGNMENT = 64
 SMALL = 4096  # bytes of a block that is cut from what serves for several of them
 SEVERAL = 16384
-PRODUCTS = frozenset({"linear", "linear_backward"})
 
 
 class Memory:
@@ -24,8 +23,8 @@ class Memory:
     Small blocks are of few sizes, and serve again for one of the same.  Large ones are cut from
     what is free, and joined with it again.
 
-    What is freed around a product rests for one call: the next one may be made on the blocks of
-    its result, while its operands are still read.
+    What is freed around a product rests while the result of a call is placed that may be made on
+    the product's blocks, while its operands are still read.
 
     Attributes:
         nbytes: how much of it is used at one time or another.
@@ -41,11 +40,12 @@ class Memory:
         self._large: list[Place] = []
         self._resting: deque[tuple[int, Place]] = deque()
 
-    def take(self, wanted: int, mark: int) -> Block:
-        """Aligned memory of so many bytes, a multiple of the alignment."""
+    def take(self, wanted: int, mark: int, name: str = "") -> Block:
+        """Aligned memory of so many bytes, a multiple of the alignment, for what a kernel makes."""
         if self._resting:
             last = self._tape.calls[-1][0] if len(self._tape) else ""
-            rests = len(self._tape) - 1 if last in PRODUCTS else len(self._tape) + 1
+            follows = name in _doorway.FOLLOWERS.get(last, ())
+            rests = len(self._tape) - 1 if follows else len(self._tape) + 1
             while self._resting and self._resting[0][0] < rests:
                 self._free(self._resting.popleft()[1])
         return Block(

@@ -99,8 +99,11 @@ class Recorder(Outside):
         """Bytes of the program's memory."""
         return self._memory.nbytes
 
-    def empty(self, shape: Sequence[int], dtype: Any, like: Array | None = None) -> Traced:
-        """An array of the program, in C order or in the memory order of another."""
+    def empty(
+        self, shape: Sequence[int], dtype: Any, like: Array | None = None, name: str = ""
+    ) -> Traced:
+        """An array of the program, in C order or in the memory order of another, for what the
+        kernel of a name makes."""
         dtype = np.dtype(dtype)
         if not self._is_inside:  # by somebody who goes on to write to it
             return self.call("empty", copies.empty, tuple(shape), dtype)
@@ -109,7 +112,7 @@ class Recorder(Outside):
             size *= length
         wanted = max(-(-size * dtype.itemsize // ALIGNMENT), 1) * ALIGNMENT
         self._marks += 1
-        block = self._memory.take(wanted, self._marks)
+        block = self._memory.take(wanted, self._marks, name)
         array = block.array(shape, dtype)
         if like is not None and like.ndim > 1 and like.strides != array.strides:
             order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))

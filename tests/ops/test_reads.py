@@ -178,7 +178,7 @@ UNREAD: list[tuple[Op, list[Any], set[int]]] = [
     (ops.getitem, [A, [0, 0]], {RESULT, 0}),
     (ops.getitem, [A, 1], {RESULT, 0}),
     (ops.setitem, [A, 1, B[0]], {RESULT, 0, 2}),
-    (ops.relu, [A], {RESULT}),
+    (ops.relu, [A], {0}),
     (ops.sigmoid, [A], {0}),
     (ops.softmax, [A], {0}),
     (ops.mse_loss, [A, B, None], {RESULT, 0, 1}),  # the forward pass has saved the gradient

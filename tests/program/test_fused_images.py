@@ -1,0 +1,105 @@
+"""Calls that follow each block of a convolution or a pooling's backward, and no bit changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import layers, ops, optim
+from fastnn.program.recording import Recording
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"], autouse=True)
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = fastnn.get_num_threads()
+    fastnn.set_num_threads(request.param)
+    yield
+    fastnn.set_num_threads(before)
+
+
+def replayed(
+    fuses: bool, step: Callable[..., Any], X: np.ndarray, *args: Any
+) -> tuple[list[Any], list[str]]:
+    """What some replays give, each on other values, and the names of the program's calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recording, "fuses", fuses)
+        program = fastnn.capture(step)
+        results = [program(X * factor, *args) for factor in (1, -2, 3)]
+    tape = program.recordings[-1].tape
+    return results, [name for i, (name, _) in enumerate(tape.calls) if not tape.is_fused(i)]
+
+
+@pytest.mark.parametrize("activation", [layers.ReLU, layers.Sigmoid, layers.Tanh])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("images", "size"), [(1, 11), (3, 21), (16, 40)])
+def test_no_bit_changes(activation: Any, dtype: str, images: int, size: int) -> None:
+    """Whole planes and blocks of their rows, groups, strides, overlapping windows."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((images, 2, size, size)).astype(dtype)
+    y = rng.integers(0, 3, images)
+    found = []
+    for fuses in (True, False):
+        model = layers.Sequential(
+            layers.Conv2d(2, 10, 3, padding=1), activation(),
+            layers.Conv2d(10, 12, 3, groups=2), activation(), layers.MaxPool2d(3, 2),
+            layers.Conv2d(12, 9, 2, stride=2), activation(), layers.AdaptiveAvgPool2d(1),
+            layers.Flatten(), layers.Linear(9, 3), seed=1,
+        ).astype(dtype)  # fmt: skip
+        made = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(X: Any, y: Any, made: Any = made, model: Any = model) -> Any:
+            made.zero_grad()
+            loss = fastnn.cross_entropy(model(X), y)
+            loss.backward()
+            made.step()
+            return loss
+
+        losses, names = replayed(fuses, step, X, y)
+        found.append([*losses, *(p.data for p in model.parameters())])
+        name = activation.__name__.lower()
+        assert names.count(f"conv2d+{name}") == 3 * fuses
+        assert names.count(f"conv2d_backward+{name}_backward") == fuses
+        assert names.count(f"max_pool2d_backward+{name}_backward") == fuses
+        assert names.count(f"{name}_backward") == (1 if fuses else 3)
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("use", ["returned", "read", "viewed", "summed", "remembered"])
+@pytest.mark.parametrize("layer", [layers.Conv2d(2, 4, 3, seed=1), layers.Linear(8, 4, seed=1)])
+def test_a_result_with_another_reader_is_kept(use: str, layer: Any) -> None:
+    """An activation is made in the place of its argument only where nobody reads that later."""
+    rng = np.random.default_rng(0)
+    shape = (3, 2, 8, 8) if isinstance(layer, layers.Conv2d) else (5, 8)
+    X = rng.standard_normal(shape).astype(np.float32)
+    found = []
+    for fuses in (True, False):
+
+        def step(X: Any) -> Any:
+            layer.weight.grad = layer.bias.grad = None
+            z = layer(X)
+            y = ops.relu(z)
+            loss = (y * y).sum()
+            if use == "read":
+                loss = loss + (y * z).sum()
+            elif use == "viewed":
+                loss = loss + np.exp(z[1:2]).sum()
+            elif use == "summed":
+                loss = loss + z.sum()
+            loss.backward()
+            if use == "remembered":
+                layer.last = z.data
+            return (loss, z) if use == "returned" else loss
+
+        results, names = replayed(fuses, step, X)
+        assert any("+relu" in name for name in names) == fuses
+        parts = [each for result in results for each in (result if use == "returned" else [result])]
+        found.append([*parts, layer.weight.grad, layer.bias.grad])
+        if use == "remembered":
+            found[-1].append(np.array(layer.last))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
