@@ -109,3 +109,32 @@ static void F(fn_conv_shift)(ptrdiff_t rows, ptrdiff_t Q, const T *source, ptrdi
             for (ptrdiff_t q = 0; q < Q; q += L)
                 F(fn_store)(target + i * Q + q, F(fn_load)(source + i * step + q));
 }
+
+/* Rows of an image as one column of taps meets them, without a stride: Q elements of each, those
+ * from column `shift` on, with zeros beside the W that there are, and rows of zeros before and
+ * after.  Whole vectors are written in ascending order, as above. */
+static void F(fn_conv_rows)(
+    ptrdiff_t before, ptrdiff_t rows, ptrdiff_t after, ptrdiff_t Q, ptrdiff_t W, ptrdiff_t shift,
+    const T *source, T *target)
+{
+#if FN_PARTIAL_IS_FAST
+    const ptrdiff_t begin = shift < 0 ? -shift : 0, end = W - shift < Q ? W - shift : Q;
+    for (ptrdiff_t i = 0; i < before * Q; i += L)
+        F(fn_store)(target + i, F(FN_SPLAT)((T)0));
+    target += before * Q;
+    source += shift;
+    if (Q <= L) {
+        const int first = FN_CLAMP(begin, L), last = FN_CLAMP(end, L);
+        for (ptrdiff_t i = 0; i < rows; i++, source += W, target += Q)
+            F(fn_store)(target, F(fn_load_between)(source, first, last));
+    } else
+        for (ptrdiff_t i = 0; i < rows; i++, source += W, target += Q)
+            for (ptrdiff_t q = 0; q < Q; q += L)
+                F(fn_store)(target + q, F(fn_load_between)(
+                    source + q, FN_CLAMP(begin - q, L), FN_CLAMP(end - q, L)));
+    for (ptrdiff_t i = 0; i < after * Q; i += L)
+        F(fn_store)(target + i, F(FN_SPLAT)((T)0));
+#else
+    (void)before, (void)rows, (void)after, (void)Q, (void)W, (void)shift, (void)source, (void)target;
+#endif
+}

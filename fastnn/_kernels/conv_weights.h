@@ -108,13 +108,18 @@ static void F(fn_places_tile)(
     F(fn_places)(ROWS, TAPS, images, places, image, next_image, offset, d, \
                  next_d, d_row, c, c_row, add); \
     break;
+#if FN_PLACES_TAPS == 6
+#define TILES(ROWS) \
+    TILE(ROWS, 1) TILE(ROWS, 2) TILE(ROWS, 3) TILE(ROWS, 4) TILE(ROWS, 5) TILE(ROWS, 6)
+#else
+#define TILES(ROWS) TILE(ROWS, 1) TILE(ROWS, 2) TILE(ROWS, 3) TILE(ROWS, 4)
+#endif
     switch (rows * 8 + taps) {
-        TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4)
-        TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4)
+        TILES(1) TILES(2)
 #if FN_PLACES_ROWS == 4
-        TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4)
-        TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4)
+        TILES(3) TILES(4)
 #endif
     }
+#undef TILES
 #undef TILE
 }

@@ -28,7 +28,7 @@ cdef enum:
     PLACES = 256             # in one block of rows: a panel of dout stays in the first cache
     PLACES_FILTERS = 32      # whose rows of dout stay in the first cache
     TURNING_COST = 12        # of a vector of dout, in vectors of multiply-adds
-    IMAGES_BYTES = 131072    # of the images that places-in-lanes tiles walk at once
+    IMAGES_BYTES = 32768     # of the images that places-in-lanes tiles walk at once: a first cache
 
 cdef struct WeightDivision:
     bint by_places
@@ -199,14 +199,14 @@ cdef void turn_panel(
     const floating *dout, Py_ssize_t row, Py_ssize_t filters, Py_ssize_t places, floating *panel
 ) noexcept nogil:
     """panel[place][filter], whole vectors of filters: zeros fill the last."""
-    cdef Py_ssize_t width = 2 * lanes_of(sizeof(floating)), place, f
+    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, place, f
     if floating is float:
         fn_transpose_32(dout, row, filters, places, panel, width)
     else:
         fn_transpose_64(dout, row, filters, places, panel, width)
-    if filters < width:
+    if filters % lanes:
         for place in range(places):
-            for f in range(filters, width):
+            for f in range(filters, round_up(filters, lanes)):
                 panel[place * width + f] = 0
 
 
@@ -220,6 +220,7 @@ cdef void add_places(
     cdef floating *image = <floating *> (
         <char *> scratch + round_up(v.C * d.taps * sizeof(Py_ssize_t), 64))
     cdef const floating *slope
+    cdef Py_ssize_t strip = blocks(K, blocks(K, FN_PLACES_TAPS))
     cdef int rows, taps
     while u0 < g.P:
         n = min(d.rows, g.P - u0)
@@ -229,7 +230,7 @@ cdef void add_places(
             copy_image(v, x + (n0 + i) * g.C * g.H * g.W, v.C, u0, n, image + i * size)
         k = 0
         while k < K:
-            taps = <int> min(<Py_ssize_t> FN_PLACES_TAPS, K - k)
+            taps = <int> min(strip, K - k)
             f = 0
             while f < d.filters:
                 rows = <int> min(<Py_ssize_t> FN_PLACES_ROWS, d.filters - f)

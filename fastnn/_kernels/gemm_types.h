@@ -32,10 +32,13 @@
 /* And those of a weight gradient that keeps places in its lanes: filters by taps. */
 #if FN_VECTOR_BYTES == 64
 #define FN_PLACES_ROWS 4
+#define FN_PLACES_TAPS 6
 #else
 #define FN_PLACES_ROWS 2
-#endif
 #define FN_PLACES_TAPS 4
+#endif
+
+#define FN_CLAMP(n, most) ((int)((n) < 0 ? 0 : (n) > (most) ? (most) : (n)))
 
 /* How many rows of B ahead a tile that packs them asks for. */
 #define FN_AHEAD 16

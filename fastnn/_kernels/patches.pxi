@@ -2,11 +2,11 @@
 #
 # Each channel is copied once with its zeros around, its columns sorted by their remainder by the
 # stride; and from there once for each column of a filter's taps, shifted, Q elements of each
-# row, the rows sorted by their remainder by the stride.  So the places of a block of
-# results, row after row, lie side by side for each tap: tap k at place j is
-# image[offset[k] + j].  These are as many copies as filters have columns; a matrix of all
-# patches has rows times as many, and is never made.  A task copies what it needs: some
-# channels, the rows of one block of results.
+# row, the rows sorted by their remainder by the stride.  Without a stride the first copy is
+# spared.  So the places of a block of results, row after row, lie side by side for each tap:
+# tap k at place j is image[offset[k] + j].  These are as many copies as filters have columns;
+# a matrix of all patches has rows times as many, and is never made.  A task copies what it
+# needs: some channels, the rows of one block of results.
 
 cdef extern from "gemm_types.h" nogil:
     void fn_conv_row_32(
@@ -19,6 +19,12 @@ cdef extern from "gemm_types.h" nogil:
         Py_ssize_t rows, Py_ssize_t Q, const float *source, Py_ssize_t step, float *target)
     void fn_conv_shift_64(
         Py_ssize_t rows, Py_ssize_t Q, const double *source, Py_ssize_t step, double *target)
+    void fn_conv_rows_32(
+        Py_ssize_t before, Py_ssize_t rows, Py_ssize_t after, Py_ssize_t Q, Py_ssize_t W,
+        Py_ssize_t shift, const float *source, float *target)
+    void fn_conv_rows_64(
+        Py_ssize_t before, Py_ssize_t rows, Py_ssize_t after, Py_ssize_t Q, Py_ssize_t W,
+        Py_ssize_t shift, const double *source, double *target)
 
 # One image, the filters that slide over it, and the grid of results.
 cdef struct Conv:
@@ -118,6 +124,31 @@ cdef void pad_channel(
             padded += pitch
 
 
+cdef void copy_rows(
+    Conv *v, const floating *source, Py_ssize_t channels, Py_ssize_t u0, Py_ssize_t n,
+    floating *image
+) noexcept nogil:
+    """What copy_image does, where there is no stride: each row at once with its zeros."""
+    cdef Py_ssize_t plane = plane_of(v, n, sizeof(floating)), rows = part_rows(v, n)
+    cdef Py_ssize_t first = u0 - v.top  # row of the image
+    cdef Py_ssize_t before = min(max(-first, 0), rows)
+    cdef Py_ssize_t inside = max(min(v.H - first, rows) - before, 0)
+    cdef Py_ssize_t channel, j, shift
+    cdef const floating *begin
+    for channel in range(channels if v.KH > 0 else 0):
+        begin = source + (channel * v.H + first + before) * v.W
+        for j in range(v.KW):
+            shift = j * v.dilation_w - v.left
+            if floating is float:
+                fn_conv_rows_32(
+                    before, inside, rows - before - inside, v.Q, v.W, shift, begin,
+                    image + (channel * v.KW + j) * plane)
+            else:
+                fn_conv_rows_64(
+                    before, inside, rows - before - inside, v.Q, v.W, shift, begin,
+                    image + (channel * v.KW + j) * plane)
+
+
 cdef void copy_image(
     Conv *v, const floating *source, Py_ssize_t channels, Py_ssize_t u0, Py_ssize_t n,
     floating *image
@@ -129,6 +160,9 @@ cdef void copy_image(
     cdef floating *padded = image + copies_size(v, channels, n, sizeof(floating))
     cdef const floating *shifted
     cdef floating *target
+    if v.stride_h == v.stride_w == 1 and FN_PARTIAL_IS_FAST:
+        copy_rows(v, source, channels, u0, n, image)
+        return
     for channel in range(channels if v.KH > 0 and v.KW > 0 else 0):
         pad_channel(v, source + channel * v.H * v.W, u0, n, padded)
         # In the order of memory, for rows are written with some elements too many.

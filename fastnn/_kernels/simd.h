@@ -97,7 +97,8 @@ FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return a * b + c; }
 #endif
 
 /* The first n lanes of a vector, 0 < n <= lanes; the others load as zero and are not stored.
- * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one. */
+ * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one, and that
+ * there is one of the lanes from `first` to before `end`. */
 #if defined(__AVX512F__)
 #define FN_PARTIAL_IS_FAST 1
 #define FN_MASK(n) ((uint32_t)((1ull << (n)) - 1))
@@ -106,6 +107,12 @@ FN_INLINE fn_v32 fn_load_part_32(const float *p, int n) {
 }
 FN_INLINE fn_v64 fn_load_part_64(const double *p, int n) {
     return _mm512_maskz_loadu_pd((__mmask8)FN_MASK(n), p);
+}
+FN_INLINE fn_v32 fn_load_between_32(const float *p, int first, int end) {
+    return _mm512_maskz_loadu_ps((__mmask16)(FN_MASK(end) & ~FN_MASK(first)), p);
+}
+FN_INLINE fn_v64 fn_load_between_64(const double *p, int first, int end) {
+    return _mm512_maskz_loadu_pd((__mmask8)(FN_MASK(end) & ~FN_MASK(first)), p);
 }
 FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
     _mm512_mask_storeu_ps(p, (__mmask16)FN_MASK(n), v);
@@ -126,6 +133,12 @@ FN_INLINE fn_v32 fn_load_part_32(const float *p, int n) {
 }
 FN_INLINE fn_v64 fn_load_part_64(const double *p, int n) {
     return _mm256_maskload_pd(p, fn_mask_64(n));
+}
+FN_INLINE fn_v32 fn_load_between_32(const float *p, int first, int end) {
+    return _mm256_maskload_ps(p, _mm256_andnot_si256(fn_mask_32(first), fn_mask_32(end)));
+}
+FN_INLINE fn_v64 fn_load_between_64(const double *p, int first, int end) {
+    return _mm256_maskload_pd(p, _mm256_andnot_si256(fn_mask_64(first), fn_mask_64(end)));
 }
 FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
     _mm256_maskstore_ps(p, fn_mask_32(n), v);
