@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 from fastnn._kernels.call cimport *
 
 include "gemm.pxi"
+include "skinny.pxi"
 include "narrow.pxi"
 include "matmul.pxi"
 include "activations.pxi"
