@@ -12,6 +12,7 @@ from fastnn._kernels.call cimport *
 include "gemm.pxi"
 include "skinny.pxi"
 include "narrow.pxi"
+include "skinny_backward.pxi"
 include "matmul.pxi"
 include "activations.pxi"
 include "class_losses.pxi"

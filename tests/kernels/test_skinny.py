@@ -1,4 +1,4 @@
-"""Products of few rows with a matrix too large for the caches, which are walked over in another way."""
+"""Products of few rows with a matrix too large for the caches, which is read in streams."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from kernels.cases import matmul_magnitudes
+from kernels.cases import linear_backward_magnitudes, matmul_magnitudes
 from kernels.harness import assert_agrees
 
 from fastnn import _kernels as k
@@ -78,3 +78,47 @@ def test_not_finite_values_spread_to_their_row_and_column_only(value, dtype, rng
     assert not found[3].any()
     assert not found[:, 516].any()
     assert np.delete(found, 3, axis=0)[:, :516].all()
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_linear_backward_agrees_with_its_twin(rows, size, dtype, rng):
+    x = rng.standard_normal((rows, size[0])).astype(dtype)
+    W = rng.standard_normal(size).astype(dtype)
+    dout = rng.standard_normal((rows, size[1])).astype(dtype)
+    arguments = {"dout": dout, "x": x, "W": W}
+    expected = reference.linear_backward(dout, x, W)
+    outputs = [np.full(each.shape, np.nan, dtype) for each in expected]
+    found = k.linear_backward(dout, x, W, *outputs)
+    assert_agrees(found, expected, linear_backward_magnitudes(arguments, expected))
+    for wanted in product([None, False], repeat=3):
+        some = k.linear_backward(dout, x, W, *wanted)
+        for flag, result, full in zip(wanted, some, found, strict=True):
+            if flag is False:
+                assert result is None
+            else:
+                np.testing.assert_array_equal(result, full)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 19])
+def test_no_layout_changes_bits_of_the_backward(rows, dtype, rng):
+    x = rng.standard_normal((rows, 531)).astype(dtype)
+    W = rng.standard_normal((531, 1031)).astype(dtype)
+    dout = rng.standard_normal((rows, 1031)).astype(dtype)
+    plain = k.linear_backward(dout, x, W)
+    for each in product(layouts(dout), layouts(x), layouts(W)):
+        found = k.linear_backward(*(array for _, array in each))
+        for one, two in zip(found, plain, strict=True):
+            np.testing.assert_array_equal(one, two, err_msg=str([name for name, _ in each]))
+
+
+@pytest.mark.parametrize("rows", [1, 8, 19])
+def test_any_number_of_threads_gives_the_same_gradients(rows, dtype, rng, threads):
+    x = rng.standard_normal((rows, 1031)).astype(dtype)
+    W = rng.standard_normal((1031, 530)).astype(dtype)
+    dout = rng.standard_normal((rows, 530)).astype(dtype)
+    found = []
+    for number in (1, 2, 3, 8):
+        threads(number)
+        found.append(tuple(each.tobytes() for each in k.linear_backward(dout, x, W)))
+    assert len(set(found)) == 1
