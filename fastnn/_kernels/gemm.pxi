@@ -7,7 +7,7 @@
 
 cdef extern from "gemm_types.h" nogil:
     const int FN_TILE_ROWS, FN_TALLEST, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES
-    const int FN_PARTIAL_IS_FAST, FN_DOT_COLUMNS
+    const int FN_PARTIAL_IS_FAST, FN_DOT_COLUMNS, FN_AHEAD
     enum:
         FN_TILE_SIZE
     void fn_gemm_tile_32(
@@ -94,6 +94,9 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
 cdef void divide(Product *p, Call *c) noexcept nogil:
     """Choose the blocks of C that are one task each: large ones, but enough for all threads."""
     cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1, row_blocks
+    if is_skinny(p, c.itemsize):
+        divide_skinny(p, c)
+        return
     if p.a_row != 1:
         columns //= 2
     p.row_block, p.column_block = max(p.M, 1), columns
@@ -140,6 +143,8 @@ cdef inline StripPacking strip_packing(
 cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
     """Room for one block of B, its columns rounded up to whole panels, and one of A's strips."""
     cdef Py_ssize_t depth = k_block(p.K, itemsize), rows = min(p.M, <Py_ssize_t> ROW_BLOCK)
+    if is_skinny(p, itemsize):
+        return skinny_bytes(p, itemsize)
     cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
     if strip_packing(p, rows, p.N, depth, itemsize) == AS_IT_IS:
         return b
@@ -219,6 +224,9 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
             where.c_row = end - j0
         where.c = scratch + packing_bytes(p, sizeof(floating)) // <Py_ssize_t> sizeof(floating) - (
             i0 * where.c_row + j0 * where.c_column)
+    if is_skinny(p, sizeof(floating)):
+        multiply_skinny(&where, j0, end, scratch)
+        j0 = end
     while j0 < end:
         k0 = 0
         while k0 == 0 or k0 < p.K:

@@ -11,7 +11,9 @@ from fastnn._kernels.call cimport *
 
 include "finish.pxi"
 include "gemm.pxi"
+include "skinny.pxi"
 include "narrow.pxi"
+include "skinny_backward.pxi"
 include "matmul.pxi"
 include "activations.pxi"
 include "class_losses.pxi"

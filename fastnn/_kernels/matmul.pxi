@@ -90,6 +90,9 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
 
 cdef void plan_linear_backward(Call *c) noexcept nogil:
     cdef Product dx, dW
+    if owns_rows(c):
+        plan_owned(c)
+        return
     set_linear_backward(c, &dx, &dW)
     c.phases = 1
     c.tasks[0] = 1 + dx.tasks + dW.tasks
@@ -109,6 +112,9 @@ cdef void linear_backward(
 ) noexcept nogil:
     cdef Product dx, dW
     cdef Py_ssize_t part, end
+    if owns_rows(c):
+        run_owned(c, phase, task, scratch)
+        return
     set_linear_backward(c, &dx, &dW)
     if phase == 1:
         task += 1 + dx.tasks

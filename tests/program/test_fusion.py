@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers, optim
+from fastnn import functional, layers, optim
 from fastnn.program.recording import Recording
 
 OPTIMIZERS = {
@@ -91,6 +91,83 @@ def test_no_bit_changes(
         assert len(apart) - len(passed_on) == depth
         for one, two in zip(passed_on[: 2 * depth + 4], apart, strict=False):  # weights, losses
             np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("batch", [1, 19])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_bit_changes_where_a_task_owns_rows_of_a_large_matrix(
+    optimizer: str, batch: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes their dx, and updates them before other tasks have made theirs."""
+    given = (layers.ReLU, optimizer, (570, 1040, 530, 10), batch, dtype)
+    before = fastnn.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 8):
+            fastnn.set_num_threads(threads)
+            fused, program = trained(*given)
+            assert any("relu_backward+" in name for name in names(program))
+            found += [fused, trained(*given, keep_grad=False)[0]]
+            with monkeypatch.context() as patch:
+                patch.setattr(Recording, "fuses", False)
+                found.append(trained(*given)[0])
+    finally:
+        fastnn.set_num_threads(before)
+    for other in found[1:]:
+        for one, two in zip(found[0][: 6 + 4], other, strict=False):  # weights, losses
+            np.testing.assert_array_equal(one, two)
+    np.testing.assert_equal(found[0][6 + 4 :], found[2][6 + 4 :])  # gradients, where kept
+
+
+@pytest.mark.parametrize("batch", [1, 9, 32])
+def test_a_step_in_python_updates_a_large_matrix_to_the_same_bits(batch: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((batch, 1040)).astype(np.float32)
+    y = rng.integers(0, 530, batch)
+    found = []
+    for captured in (True, False):
+        model = layers.Sequential(
+            layers.Linear(1040, 1040), layers.Tanh(), layers.Linear(1040, 530), seed=1
+        )
+        made = optim.Adam(model.parameters(), lr=1e-2)
+
+        def step(X: Any, y: Any, made: Any = made, model: Any = model) -> Any:
+            made.zero_grad()
+            loss = fastnn.cross_entropy(model(X), y)
+            loss.backward()
+            made.step()
+            return loss
+
+        run = fastnn.capture(step) if captured else step
+        losses = [np.asarray(run(X, y).item()) for _ in range(3)]
+        found.append([*losses, *(p.data for p in model.parameters())])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_an_update_of_rows_that_other_tasks_read_waits() -> None:
+    """The matrix moved by a row is updated: each task would write what the next one reads."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((9, 1100)).astype(np.float32)
+    dout = rng.standard_normal((9, 530)).astype(np.float32)
+    start = rng.standard_normal((1101, 530)).astype(np.float32)
+
+    def step(base: Any, dout: Any, x: Any) -> Any:
+        dx, dW, _ = functional.linear_backward(dout, x, base[:-1])
+        functional.sgd_update(base[1:], dW, 0.1)
+        return dx
+
+    found = []
+    for fuses in (True, False):
+        program, base = fastnn.capture(step), start.copy()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Recording, "fuses", fuses)
+            results = [program(base, dout, x) for _ in range(3)]
+        assert ("linear_backward+sgd_update" in names(program)) == fuses
+        found.append([base, *results])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (10, 3000), (3000, 10), (700, 300)])
