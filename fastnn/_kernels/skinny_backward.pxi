@@ -32,7 +32,6 @@ cdef inline Py_ssize_t dout_row(Call *c) noexcept nogil:
     return round_up(c.size[1], lanes) + lanes
 
 
-
 cdef void plan_owned(Call *c) noexcept nogil:
     """dout is packed; then db and the owned rows, in one phase if it may be."""
     cdef Py_ssize_t rows = owned_rows(c), tasks = blocks(c.size[2], rows)
