@@ -4,10 +4,6 @@
  * integers as wide), N (such an integer), L and F.
  */
 
-/* Whether `value` replaces `best`: not if it is no larger, nor if the best is NaN already.  So the
- * first of equals stays, and so does the first NaN. */
-#define FN_REPLACES(value, best) (!((value) <= (best)) & ((best) == (best)))
-
 /* best[q] = the largest of best[q] and x[q step], and which[q] = tap where that is x; without
  * `which`, only the first. */
 static void F(fn_pool_larger)(
@@ -24,6 +20,15 @@ static void F(fn_pool_larger)(
 }
 
 #if FN_PARTIAL_IS_FAST
+/* FN_REPLACES, lane by lane. */
+FN_INLINE I F(fn_replaces)(V value, V best) {
+    return ~(I)(value <= best) & (I)(best == best);
+}
+
+FN_INLINE V F(fn_choose)(I take, V yes, V no) {
+    return (V)((take & (I)yes) | (~take & (I)no));
+}
+
 /* x[0], x[step] ... in the first n lanes. */
 FN_INLINE V F(fn_pool_load)(const T *x, const ptrdiff_t step, int n) {
     if (step == 1)
@@ -39,23 +44,32 @@ FN_INLINE V F(fn_pool_load)(const T *x, const ptrdiff_t step, int n) {
     return F(fn_load_part)(lanes, n);
 }
 
+/* The largest of `rows` by `columns` elements from x on and, one step further each, for the other
+ * lanes of n; and which it is, as i row + j. */
+FN_INLINE V F(fn_largest)(
+    int n, ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t row, const ptrdiff_t step, I *which)
+{
+    V largest = F(FN_SPLAT)(-(T)INFINITY);
+    *which = (I){0};
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++) {
+            const V value = F(fn_pool_load)(x + i * row + j, step, n);
+            const I take = F(fn_replaces)(value, largest);
+            largest = F(fn_choose)(take, value, largest);
+            *which = (take & ((I){0} + (N)(i * row + j))) | (~take & *which);
+        }
+    return largest;
+}
+
 FN_INLINE void F(fn_max)(
     ptrdiff_t n, ptrdiff_t rows, ptrdiff_t columns, const T *x, ptrdiff_t row,
     const ptrdiff_t step, T *best, N *which)
 {
     for (ptrdiff_t q = 0; q < n; q += L) {
         const int part = n - q < L ? (int)(n - q) : L;
-        V largest = F(FN_SPLAT)(-(T)INFINITY);
-        I at = {0};
-        for (ptrdiff_t i = 0; i < rows; i++)
-            for (ptrdiff_t j = 0; j < columns; j++) {
-                const V value = F(fn_pool_load)(x + i * row + j + q * step, step, part);
-                const I take = ~(I)(value <= largest) & (I)(largest == largest);
-                largest = (V)((take & (I)value) | (~take & (I)largest));
-                if (which)
-                    at = (take & ((I){0} + (N)(i * row + j))) | (~take & at);
-            }
-        F(fn_store_part)(best + q, largest, part);
+        I at;
+        F(fn_store_part)(
+            best + q, F(fn_largest)(part, rows, columns, x + q * step, row, step, &at), part);
         if (which)
             F(fn_store_part)((T *)which + q, (V)at, part);
     }
@@ -126,4 +140,3 @@ static void F(fn_pool_spread)(ptrdiff_t n, T *x, ptrdiff_t step, const T *shares
 #undef CALL
 }
 #undef FN_BY_STRIDE
-#undef FN_REPLACES

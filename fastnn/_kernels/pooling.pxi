@@ -17,6 +17,14 @@ cdef extern from "pooling_types.h" nogil:
     void fn_pool_max_64(
         Py_ssize_t n, Py_ssize_t rows, Py_ssize_t columns, const double *x, Py_ssize_t row,
         Py_ssize_t step, double *best, int64_t *which)
+    void fn_pool_max_pairs_32(
+        Py_ssize_t pairs, Py_ssize_t W, const float *x, float *best)
+    void fn_pool_max_pairs_64(
+        Py_ssize_t pairs, Py_ssize_t W, const double *x, double *best)
+    void fn_pool_give_pairs_32(
+        Py_ssize_t pairs, Py_ssize_t W, const float *x, const float *dout, float *dx)
+    void fn_pool_give_pairs_64(
+        Py_ssize_t pairs, Py_ssize_t W, const double *x, const double *dout, double *dx)
     void fn_pool_add_32(Py_ssize_t n, const float *x, Py_ssize_t step, float *sum)
     void fn_pool_add_64(Py_ssize_t n, const double *x, Py_ssize_t step, double *sum)
     void fn_pool_spread_32(Py_ssize_t n, float *x, Py_ssize_t step, const float *shares)
@@ -113,14 +121,76 @@ cdef void find_largest(
                     best + part.first, which_64 + part.first if which != NULL else NULL)
 
 
+cdef inline bint is_pairs(Pooling *p) noexcept nogil:
+    """Windows of two rows and two columns that lie side by side, without padding."""
+    return (
+        p.KH == 2 and p.KW == 2 and p.stride_h == 2 and p.stride_w == 2
+        and p.padding_h == 0 and p.padding_w == 0
+    )
+
+
+cdef void max_pairs(Pooling *p, Py_ssize_t planes, const floating *x, floating *out) noexcept nogil:
+    cdef Py_ssize_t plane, pairs = p.P
+    if p.H == 2 * p.P:  # the planes' pairs of rows follow each other
+        planes, pairs = 1, planes * p.P
+    for plane in range(planes):
+        if floating is float:
+            fn_pool_max_pairs_32(pairs, p.W, x, out)
+        else:
+            fn_pool_max_pairs_64(pairs, p.W, x, out)
+        x, out = x + p.H * p.W, out + p.P * p.Q
+
+
+cdef void give_pairs(
+    Pooling *p, Py_ssize_t planes, const floating *dout, const floating *x, floating *dx
+) noexcept nogil:
+    cdef Py_ssize_t plane, j, pairs = p.P
+    if p.H == 2 * p.P:
+        planes, pairs = 1, planes * p.P
+    for plane in range(planes):
+        if floating is float:
+            fn_pool_give_pairs_32(pairs, p.W, x, dout, dx)
+        else:
+            fn_pool_give_pairs_64(pairs, p.W, x, dout, dx)
+        if p.H > 2 * p.P:  # the last row, in no window
+            for j in range(2 * p.P * p.W, p.H * p.W):
+                dx[j] = 0
+        dout, x, dx = dout + p.P * p.Q, x + p.H * p.W, dx + p.H * p.W
+
+
+cdef void give_any(
+    Pooling *p, const floating *dout, const floating *x, floating *dx, floating *scratch
+) noexcept nogil:
+    """One plane."""
+    cdef Py_ssize_t u, j
+    cdef floating *first_row
+    cdef int32_t *which_32 = <int32_t *> (scratch + p.Q)
+    cdef int64_t *which_64 = <int64_t *> (scratch + p.Q)
+    for j in range(p.H * p.W):
+        dx[j] = 0
+    for u in range(p.P):
+        find_largest(p, x, u, scratch, <void *> which_32)
+        first_row = dx + max(u * p.stride_h - p.padding_h, 0) * p.W - p.padding_w
+        for j in range(p.Q):
+            if floating is float:
+                first_row[which_32[j] + j * p.stride_w] += dout[j]
+            else:
+                first_row[which_64[j] + j * p.stride_w] += dout[j]
+        dout += p.Q
+
+
 cdef void max_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Pooling p = forward_pooling(c)
     cdef Py_ssize_t plane, u, first = task * planes_a_task(&p)
-    for plane in range(first, min(first + planes_a_task(&p), p.planes)):
+    cdef Py_ssize_t planes = min(planes_a_task(&p), p.planes - first)
+    cdef const floating *x = <const floating *> c.array[0] + first * p.H * p.W
+    cdef floating *out = <floating *> c.array[1] + first * p.P * p.Q
+    if is_pairs(&p):
+        max_pairs(&p, planes, x, out)
+        return
+    for plane in range(planes):
         for u in range(p.P):
-            find_largest(
-                &p, <const floating *> c.array[0] + plane * p.H * p.W, u,
-                <floating *> c.array[1] + (plane * p.P + u) * p.Q, NULL)
+            find_largest(&p, x + plane * p.H * p.W, u, out + (plane * p.P + u) * p.Q, NULL)
 
 
 cdef void max_pool2d_backward(
@@ -128,31 +198,21 @@ cdef void max_pool2d_backward(
 ) noexcept nogil:
     """(dout, x, out); the gradient goes to the first of the largest elements."""
     cdef Pooling p = backward_pooling(c, 0)
-    cdef Py_ssize_t plane, u, j, first = task * planes_a_task(&p)
-    cdef const floating *dout
-    cdef floating *dx
-    cdef floating *first_row
-    cdef int32_t *which_32 = <int32_t *> (scratch + p.Q)
-    cdef int64_t *which_64 = <int64_t *> (scratch + p.Q)
-    for plane in range(first, min(first + planes_a_task(&p), p.planes)):
-        dx = <floating *> c.array[2] + plane * p.H * p.W
-        for j in range(p.H * p.W):
-            dx[j] = 0
-        for u in range(p.P):
-            find_largest(
-                &p, <const floating *> c.array[1] + plane * p.H * p.W, u, scratch,
-                <void *> which_32)
-            dout = <const floating *> c.array[0] + (plane * p.P + u) * p.Q
-            first_row = dx + max(u * p.stride_h - p.padding_h, 0) * p.W - p.padding_w
-            for j in range(p.Q):
-                if floating is float:
-                    first_row[which_32[j] + j * p.stride_w] += dout[j]
-                else:
-                    first_row[which_64[j] + j * p.stride_w] += dout[j]
-        if c.finish[OF_DX] != NULL:
-            finish_elements(
-                c.finish[OF_DX], c.finish_task[OF_DX], plane * p.H * p.W, p.H * p.W,
-                <floating *> NULL, scratch)
+    cdef Py_ssize_t plane, first = task * planes_a_task(&p)
+    cdef Py_ssize_t planes = min(planes_a_task(&p), p.planes - first)
+    cdef const floating *dout = <const floating *> c.array[0] + first * p.P * p.Q
+    cdef const floating *x = <const floating *> c.array[1] + first * p.H * p.W
+    cdef floating *dx = <floating *> c.array[2] + first * p.H * p.W
+    if is_pairs(&p):
+        give_pairs(&p, planes, dout, x, dx)
+    else:
+        for plane in range(planes):
+            give_any(&p, dout, x, dx, scratch)
+            dout, x, dx = dout + p.P * p.Q, x + p.H * p.W, dx + p.H * p.W
+    if c.finish[OF_DX] != NULL:
+        finish_elements(
+            c.finish[OF_DX], c.finish_task[OF_DX], first * p.H * p.W, planes * p.H * p.W,
+            <floating *> NULL, scratch)
 
 
 cdef void avg_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:

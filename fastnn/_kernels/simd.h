@@ -96,7 +96,7 @@ FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) { return a * b + c; }
 FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return a * b + c; }
 #endif
 
-/* The first n lanes of a vector, 0 < n <= lanes; the others load as zero and are not stored.
+/* The first n lanes of a vector, 0 <= n <= lanes; the others load as zero and are not stored.
  * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one, and that
  * there is one of the lanes from `first` to before `end`. */
 #if defined(__AVX512F__)
@@ -212,6 +212,28 @@ FN_INLINE fn_v32 fn_even_32(fn_v32 a, fn_v32 b) {
 }
 FN_INLINE fn_v64 fn_even_64(fn_v64 a, fn_v64 b) {
     return FN_SHUFFLE(fn_i64, a, b, FN_EACH_LANE_64(FN_EVEN_LANE, FN_LANES_64, 0));
+}
+/* Lanes 1, 3, 5 ... of a, then of b. */
+#define FN_ODD_LANE(L, s, j) (2 * (j) + 1)
+FN_INLINE fn_v32 fn_odd_32(fn_v32 a, fn_v32 b) {
+    return FN_SHUFFLE(fn_i32, a, b, FN_EACH_LANE_32(FN_ODD_LANE, FN_LANES_32, 0));
+}
+FN_INLINE fn_v64 fn_odd_64(fn_v64 a, fn_v64 b) {
+    return FN_SHUFFLE(fn_i64, a, b, FN_EACH_LANE_64(FN_ODD_LANE, FN_LANES_64, 0));
+}
+/* a[s / 2], b[s / 2], a[s / 2 + 1] ...: from s = 0 the low halves, from s = lanes the high ones. */
+#define FN_ZIP_LANE(L, s, j) (((j) + (s)) / 2 + ((j) % 2 ? (L) : 0))
+FN_INLINE fn_v32 fn_zip_low_32(fn_v32 a, fn_v32 b) {
+    return FN_SHUFFLE(fn_i32, a, b, FN_EACH_LANE_32(FN_ZIP_LANE, FN_LANES_32, 0));
+}
+FN_INLINE fn_v32 fn_zip_high_32(fn_v32 a, fn_v32 b) {
+    return FN_SHUFFLE(fn_i32, a, b, FN_EACH_LANE_32(FN_ZIP_LANE, FN_LANES_32, FN_LANES_32));
+}
+FN_INLINE fn_v64 fn_zip_low_64(fn_v64 a, fn_v64 b) {
+    return FN_SHUFFLE(fn_i64, a, b, FN_EACH_LANE_64(FN_ZIP_LANE, FN_LANES_64, 0));
+}
+FN_INLINE fn_v64 fn_zip_high_64(fn_v64 a, fn_v64 b) {
+    return FN_SHUFFLE(fn_i64, a, b, FN_EACH_LANE_64(FN_ZIP_LANE, FN_LANES_64, FN_LANES_64));
 }
 #endif
 
