@@ -303,6 +303,14 @@ cdef void plan_conv2d(Call *c) noexcept nogil:
     cdef Geometry g = read_geometry(c, False)
     cdef Conv v = forward_conv(&g)
     cdef Division d
+    cdef Tiling t
+    if by_winograd(&v, g.N, c.itemsize):
+        divide_tiles(&v, &t, g.N, g.groups, c.threads)
+        c.phases = 2
+        c.tasks[0], c.tasks[1] = g.groups * filter_tasks(&t), g.groups * t.blocks
+        c.scratch = tiling_space(&t, FN_PLACES * t.next_sums, NULL).bytes
+        c.shared = g.groups * transformed_filters(&t) * c.itemsize
+        return
     divide_conv(&v, &d, g.N, g.groups, c.threads, c.itemsize)
     c.phases = 1
     c.tasks[0] = d.tasks
@@ -314,6 +322,14 @@ cdef void conv2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
     cdef Conv v = forward_conv(&g)
     cdef Division d
     cdef Target t
+    cdef Filters filters
+    if floating is float:
+        if by_winograd(&v, g.N, sizeof(floating)):
+            filters = filters_of(&v, <const float *> c.array[1])
+            convolve_tiles(
+                &v, c, phase, task, g.N, g.groups, <const float *> c.array[0], &filters,
+                <const float *> c.array[2], <float *> c.array[3], OF_Y, scratch)
+            return
     divide_conv(&v, &d, g.N, g.groups, c.threads, sizeof(floating))
     t.plane, t.row, t.column = g.P * g.Q, g.Q, 1
     convolve(

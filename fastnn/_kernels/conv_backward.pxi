@@ -55,6 +55,15 @@ cdef inline Axis columns_axis(Geometry *g, Py_ssize_t remainder) noexcept nogil:
     return axis_of(g.W, g.KW, g.stride_w, g.padding_w, g.dilation_w, remainder)
 
 
+cdef inline Conv whole_input_conv(Geometry *g) noexcept nogil:
+    """Without a stride there is one convolution."""
+    cdef Axis h = rows_axis(g, 0), w = columns_axis(g, 0)
+    cdef Conv v = input_conv(g, &h, &w)
+    if g.stride_h * g.stride_w > 1:
+        v.KH = v.KW = 0
+    return v
+
+
 cdef void turn_filters(
     Geometry *g, int threads, const floating *W, floating *turned, Py_ssize_t task
 ) noexcept nogil:
@@ -103,7 +112,15 @@ cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept
     cdef Conv v
     cdef Axis h, w
     cdef Py_ssize_t rh, rw
+    cdef Tiling t
     whole.scratch = whole.filters = 0
+    v = whole_input_conv(g)
+    if by_winograd(&v, g.N, itemsize):
+        divide_tiles(&v, &t, g.N, g.groups, threads)
+        whole.strips, whole.tasks = g.groups * filter_tasks(&t), g.groups * t.blocks
+        whole.scratch = tiling_space(&t, FN_PLACES * t.next_sums, NULL).bytes
+        whole.filters = g.groups * transformed_filters(&t)
+        return whole
     for rh in range(g.stride_h):
         h = rows_axis(g, rh)
         for rw in range(g.stride_w):
@@ -161,45 +178,88 @@ cdef void input_gradient(
 cdef void plan_conv2d_backward(Call *c) noexcept nogil:
     cdef Geometry g = read_geometry(c, True)
     cdef InputDivision dx
-    cdef WeightDivision dW = divide_weights(&g, c.threads, c.itemsize)
+    cdef WeightDivision dW
+    cdef WeightTiling tiled
     c.phases = 3
     c.tasks[0] = c.tasks[1] = c.tasks[2] = 0
     if c.array[3] != NULL:
         dx = divide_input(&g, c.threads, c.itemsize)
         c.tasks[0], c.tasks[1], c.scratch = dx.strips, dx.tasks, dx.scratch
         c.shared = round_up(dx.filters * c.itemsize, 64)
-    if c.array[4] != NULL or c.array[5] != NULL:
-        c.tasks[1] += dW.tasks
-        c.tasks[2] = dW.sum_tasks
-        c.scratch = max(c.scratch, dW.scratch)
-        c.shared += dW.shared
+    if c.array[4] == NULL and c.array[5] == NULL:
+        return
+    if weights_by_winograd(&g, c.itemsize):
+        tiled = divide_weight_tiles(&g, c.threads)
+        c.tasks[1] += tiled.tasks
+        c.tasks[2] = tiled.sum_tasks
+        c.scratch = max(c.scratch, tiled.scratch)
+        c.shared += tiled.shared
+        return
+    dW = divide_weights(&g, c.threads, c.itemsize)
+    c.tasks[1] += dW.tasks
+    c.tasks[2] = dW.sum_tasks
+    c.scratch = max(c.scratch, dW.scratch)
+    c.shared += dW.shared
 
 
 cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Geometry g = read_geometry(c, True)
     cdef const floating *dout = <const floating *> c.array[0]
     cdef const floating *x = <const floating *> c.array[1]
-    cdef const floating *W = <const floating *> c.array[2]
     cdef floating *dx = <floating *> c.array[3]
     cdef floating *dW = <floating *> c.array[4]
     cdef floating *db = <floating *> c.array[5]
     cdef char *shared = <char *> c.memory
     cdef WeightDivision d
+    cdef WeightTiling tiled
     cdef Py_ssize_t others = 0
-    if phase == 0:
-        turn_filters(&g, c.threads, W, <floating *> shared, task)
+    cdef bint by_tiles = weights_by_winograd(&g, sizeof(floating))
+    if phase > 0:
+        if dx != NULL:
+            shared += round_up(
+                divide_input(&g, c.threads, sizeof(floating)).filters * sizeof(floating), 64)
+        if dW != NULL or db != NULL:
+            if by_tiles:
+                tiled = divide_weight_tiles(&g, c.threads)
+                others = tiled.tasks
+            else:
+                d = divide_weights(&g, c.threads, sizeof(floating))
+                others = d.tasks
+    if phase == 0 or phase == 1 and task >= others:
+        input_task(&g, c, phase, task - others, scratch)
         return
-    if dx != NULL:
-        shared += round_up(
-            divide_input(&g, c.threads, sizeof(floating)).filters * sizeof(floating), 64)
-    if dW != NULL or db != NULL:
-        d = divide_weights(&g, c.threads, sizeof(floating))
-        others = d.tasks
-    if phase == 2:
-        add_weights(&g, &d, task, shared, dW, db)
-    elif task < others:
+    if by_tiles:
+        if floating is float:
+            if phase == 1:
+                weight_tiles(
+                    &g, &tiled, task, dout, x, dW != NULL, db != NULL, shared, scratch)
+            else:
+                add_weight_tiles(&g, &tiled, task, dout, x, shared, dW, db, scratch)
+    elif phase == 1:
         weight_gradient(&g, &d, task, dout, x, dW != NULL, db != NULL, shared, scratch)
     else:
+        add_weights(&g, &d, task, shared, dW, db)
+
+
+cdef void input_task(
+    Geometry *g, Call *c, int phase, Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    """Of dx: a strip of filters turned round, or a part of dx."""
+    cdef const floating *dout = <const floating *> c.array[0]
+    cdef const floating *W = <const floating *> c.array[2]
+    cdef floating *dx = <floating *> c.array[3]
+    cdef Conv v
+    cdef Filters filters
+    if floating is float:
+        v = whole_input_conv(g)
+        if by_winograd(&v, g.N, sizeof(floating)):
+            filters = turned_filters_of(&v, W)
+            convolve_tiles(
+                &v, c, phase, task, g.N, g.groups, dout, &filters, NULL, dx, OF_DX, scratch)
+            return
+    if phase == 0:
+        turn_filters(g, c.threads, W, <floating *> c.memory, task)
+    else:
         input_gradient(
-            &g, c.threads, dout, <const floating *> c.memory, dx, task - others,
-            c.finish[OF_DX], c.finish_task[OF_DX], scratch)
+            g, c.threads, dout, <const floating *> c.memory, dx, task, c.finish[OF_DX],
+            c.finish_task[OF_DX], scratch)

@@ -113,6 +113,31 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     return d
 
 
+cdef void sum_bias(
+    Geometry *g, Py_ssize_t n0, Py_ssize_t n1, const floating *dout, Py_ssize_t f0,
+    Py_ssize_t f1, double *bias
+) noexcept nogil:
+    """What the results of filters f0:f1 of a group add to their bias, in images n0:n1."""
+    cdef Py_ssize_t f, n
+    for f in range(f0, f1):
+        bias[f] = 0
+        for n in range(n0, n1):
+            bias[f] += wide_sum(dout + (n * g.F + f) * g.P * g.Q, g.P * g.Q)
+
+
+cdef void add_bias(
+    Geometry *g, Py_ssize_t chunks, const double *bias, floating *db
+) noexcept nogil:
+    """Add up the chunks' parts, in order."""
+    cdef Py_ssize_t o, chunk
+    cdef double total
+    for o in range(g.F):
+        total = 0
+        for chunk in range(chunks):
+            total += bias[chunk * g.F + o]
+        db[o] = <floating> total
+
+
 cdef void weight_gradient(
     Geometry *g, WeightDivision *d, Py_ssize_t task, const floating *dout, const floating *x,
     bint with_dW, bint with_db, void *shared, floating *scratch
@@ -134,10 +159,7 @@ cdef void weight_gradient(
     dout += group * d.filters * g.P * g.Q
     x += (group * d.channels + c0) * g.H * g.W
     if with_db and c_block == 0:
-        for f in range(f0, f1):
-            bias[f] = 0
-            for first in range(n, end):
-                bias[f] += wide_sum(dout + (first * g.F + f) * g.P * g.Q, g.P * g.Q)
+        sum_bias(g, n, end, dout, f0, f1, bias)
     if not with_dW:
         return
     if n >= end:
@@ -261,17 +283,11 @@ cdef void add_weights(
     cdef Py_ssize_t tap_blocks = blocks(d.K, SUMMED_TAPS), group = task // tap_blocks
     cdef Py_ssize_t k0 = task % tap_blocks * SUMMED_TAPS, k1 = min(k0 + SUMMED_TAPS, d.K)
     cdef Py_ssize_t next_chunk = g.groups * partial_size(d), chunk, i, k, o
-    cdef const double *bias = <const double *> shared
     cdef floating *partial = <floating *> (
         <char *> shared + round_up(d.chunks * g.F * sizeof(double), 64))
     cdef floating *part
-    cdef double total
     if db != NULL and task == 0:
-        for o in range(g.F):
-            total = 0
-            for chunk in range(d.chunks):
-                total += bias[chunk * g.F + o]
-            db[o] = <floating> total
+        add_bias(g, d.chunks, <const double *> shared, db)
     if dW == NULL:
         return
     partial += group * partial_size(d)

@@ -84,6 +84,11 @@ PATHS = {
     "each channel alone": (2, 20, (12, 12), 40, (3, 3), {"groups": 20}),
     "wide": (1, 3, (3, 700), 34, (2, 3), {}),
     "tall": (1, 5, (600, 4), 20, (3, 2), {}),
+    "tiles": (3, 24, (16, 16), 40, (3, 3), {"padding_h": 1, "padding_w": 1}),
+    "tiles, deep": (4, 210, (13, 13), 20, (3, 3), {"padding_h": 1, "padding_w": 1}),
+    "tiles, wide": (2, 16, (11, 45), 19, (3, 3), {"padding_h": 2}),
+    "tiles, groups": (5, 32, (27, 27), 72, (3, 3), {"groups": 2, "padding_w": 1}),
+    "tiles, many images": (60, 8, (14, 17), 9, (3, 3), {}),
     "many images": (70, 2, (6, 7), 9, (3, 3), {}),
     "large": (1, 16, (150, 60), 8, (3, 3), {}),
 }  # fmt: skip

@@ -1,0 +1,104 @@
+"""3x3 convolutions by Winograd's minimal filtering: how exact, and what it must not spread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fastnn import _kernels as k
+from fastnn._kernels import reference
+
+ONE = {"padding_h": 1, "padding_w": 1}
+
+
+def images(rng, shape=(4, 16, 13, 13), filters=24):
+    """Images with values as behind a ReLU, filters as He's."""
+    x = np.maximum(rng.standard_normal(shape), 0).astype(np.float32)
+    W = rng.standard_normal((filters, shape[1], 3, 3)) * np.sqrt(2 / (9 * shape[1]))
+    return x, W.astype(np.float32)
+
+
+def summed_one_by_one(x, W):
+    """The convolution in float32, one product after the other."""
+    x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = sliding_window_view(x, (3, 3), axis=(2, 3))
+    y = np.zeros((len(x), len(W), *windows.shape[2:4]), np.float32)
+    for c, i, j in np.ndindex(W.shape[1:]):
+        y += W[:, c, i, j, None, None] * windows[:, c, None, :, :, i, j]
+    return y
+
+
+def rms(errors):
+    return np.sqrt(np.mean(np.square(errors, dtype=np.float64)))
+
+
+@pytest.mark.parametrize("channels", [16, 64, 200])
+def test_rounding_errors_are_a_few_times_those_of_a_sum_of_products(channels, rng):
+    x, W = images(rng, (4, channels, 13, 13))
+    exact = reference.conv2d(x.astype(float), W.astype(float), **ONE)
+    error = rms(k.conv2d(x, W, **ONE) - exact)
+    assert error < 3.5 * rms(summed_one_by_one(x, W) - exact)
+    assert error < 2e-6 * rms(exact)
+
+
+def test_rounding_errors_of_gradients(rng):
+    x, W = images(rng, (8, 32, 16, 16), 48)
+    dout = rng.standard_normal((8, 48, 16, 16)).astype(np.float32)
+    exact = reference.conv2d_backward(
+        dout.astype(float), x.astype(float), W.astype(float), **ONE
+    )
+    for result, expected in zip(k.conv2d_backward(dout, x, W, **ONE), exact, strict=True):
+        assert rms(result - expected) < 2e-6 * rms(expected)
+
+
+@pytest.mark.parametrize("row", range(6))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_seen_where_a_filter_meets_it(row, value, rng):
+    x, W = images(rng)
+    for column in (0, 3, 4, 5, 12):
+        spoiled = x.copy()
+        spoiled[1, 5, row, column] = value
+        y = k.conv2d(spoiled, W, **ONE)
+        touched = np.zeros(y.shape, bool)
+        touched[1, :, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
+        np.testing.assert_array_equal(np.isfinite(y), ~touched)
+        np.testing.assert_allclose(
+            y[~touched], k.conv2d(x, W, **ONE)[~touched], rtol=0, atol=1e-5
+        )
+        with np.errstate(invalid="ignore"):
+            expected = reference.conv2d(spoiled, W, **ONE)
+        np.testing.assert_array_equal(y[touched], expected[touched])
+
+
+def test_of_the_gradients_too(rng):
+    x, W = images(rng)
+    dout = rng.standard_normal((4, 24, 13, 13)).astype(np.float32)
+    dx, dW, _ = k.conv2d_backward(dout, x, W, **ONE)
+    dout[2, 7, 0, 12] = np.inf
+    x[3, 4, 12, 0] = np.nan
+    with np.errstate(invalid="ignore"):
+        expected = reference.conv2d_backward(dout, x, W, **ONE)
+    results = k.conv2d_backward(dout, x, W, **ONE)
+    for result, twin, before in zip(results, expected, (dx, dW, None), strict=True):
+        np.testing.assert_array_equal(np.isfinite(result), np.isfinite(twin))
+        np.testing.assert_array_equal(np.isnan(result), np.isnan(twin))
+        if before is not None:
+            assert 0 < np.isfinite(result).sum() < result.size
+
+
+def test_what_overflows_on_the_way_only_is_summed_again(rng):
+    """Tiles hold up to some ten times the image's values, which the results need not."""
+    x, W = images(rng)
+    x *= np.float32(3e38) / x.max()
+    W *= np.float32(1e-3)
+    y = k.conv2d(x, W, **ONE)
+    exact = reference.conv2d(x.astype(float), W.astype(float), **ONE)
+    np.testing.assert_allclose(y, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+def test_float64_keeps_its_digits(rng):
+    x, W = images(rng)
+    exact = reference.conv2d(x.astype(np.longdouble), W.astype(np.longdouble), **ONE)
+    y = k.conv2d(x.astype(float), W.astype(float), **ONE)
+    np.testing.assert_allclose(y, exact.astype(float), rtol=0, atol=1e-15 * 16 * 9)
