@@ -84,12 +84,14 @@ def conv2d(
 
     Returns:
         (N, O, P, Q) with P = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1, and Q alike.
-        Each element is summed in an order that depends on sizes alone.
+        Each element is summed in an order that depends on sizes alone, that of the batch
+        among them.
 
     In float32, 3x3 filters without stride and dilation, with 8 channels and 8 filters or more
-    in a group, go through Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, 2016)
-    where that saves work: a quarter of the multiplications, for rounding errors of about
-    twice the size.  float64 is always summed product by product.
+    in a group, go through Winograd's minimal filtering F(4x4, 3x3) (A. Lavin and S. Gray, Fast
+    Algorithms for Convolutional Neural Networks, CVPR 2016) where that saves work: a quarter
+    of the multiplications, for rounding errors of about twice the size, relative to the
+    largest value in 6x6 pixels.  float64 is always summed product by product.
 
     Raises:
         ValueError: channels that do not fit, a filter larger than the padded image.

@@ -1,7 +1,7 @@
 # conv2d_backward(dout, x, W, stride, padding, dilation, groups, dx, dW, db)
 #
-# Three phases: the filters are turned round for dx; dx and the partial sums of dW and db; what
-# these add up to.
+# Three phases: the filters are turned round for dx, or transformed (winograd.pxi); dx and the
+# partial sums of dW and db; what these add up to.
 #
 # The gradient by the input is itself a convolution of dout, by filters whose channels are the
 # others' numbers and whose taps run backwards.  With a stride it is one convolution for
@@ -56,7 +56,7 @@ cdef inline Axis columns_axis(Geometry *g, Py_ssize_t remainder) noexcept nogil:
 
 
 cdef inline Conv whole_input_conv(Geometry *g) noexcept nogil:
-    """Without a stride there is one convolution."""
+    """Without a stride there is one convolution; with one, a filter without taps stands for it."""
     cdef Axis h = rows_axis(g, 0), w = columns_axis(g, 0)
     cdef Conv v = input_conv(g, &h, &w)
     if g.stride_h * g.stride_w > 1:
@@ -103,7 +103,7 @@ cdef void turn_filters(
 # How dx is divided: without a stride as any convolution, else by images and groups alone.
 cdef struct InputDivision:
     Py_ssize_t strips, tasks, scratch
-    Py_ssize_t filters  # elements of all turned ones
+    Py_ssize_t filters  # elements of all that are turned or transformed
 
 
 cdef InputDivision divide_input(Geometry *g, int threads, int itemsize) noexcept nogil:
@@ -244,7 +244,7 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
 cdef void input_task(
     Geometry *g, Call *c, int phase, Py_ssize_t task, floating *scratch
 ) noexcept nogil:
-    """Of dx: a strip of filters turned round, or a part of dx."""
+    """Of dx: some filters turned round or transformed, or a part of dx."""
     cdef const floating *dout = <const floating *> c.array[0]
     cdef const floating *W = <const floating *> c.array[2]
     cdef floating *dx = <floating *> c.array[3]

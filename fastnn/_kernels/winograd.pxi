@@ -5,9 +5,11 @@
 # filters after the other makes 36 products of filters by channels and channels by tiles, whose
 # sums go back to results while they are in the second cache (winograd.h).
 #
-# Rounding errors are about twice those of the sum of products.  But one value that is not finite
-# would spread over a tile, and so would an overflow: such results are summed again, product by
-# product.  float64 is for those who want its digits, and is not filtered so.
+# Rounding errors are about twice those of the sum of products, where a tile's values are of one
+# size: they are relative to the largest value of its 6 x 6 places, also for a result that does
+# not meet it.  One value that is not finite would spread over the tile, and so would an
+# overflow: such results are summed again, product by product.  float64 is for those who want
+# its digits, and is not filtered so.
 
 cdef extern from "winograd.h" nogil:
     enum:
@@ -37,7 +39,7 @@ cdef enum:
     WORST_FILLED = 60       # percent of the tiles' results that are wanted, at least
     TILES_BYTES = 4194304   # of a block's transformed tiles: read in streams, from a third cache
     SUMS_BYTES = 300000     # of its sums: a good quarter of a second-level cache
-    MOST_TILES = 64        # in one block
+    MOST_TILES = 64         # in one block
     DEPTH = 192             # channels whose panel of tiles stays in the first cache
 
 # How it is divided: no sum depends on it but by DEPTH.
@@ -62,6 +64,10 @@ cdef struct Filters:
 
 
 cdef inline bint by_winograd(Conv *v, Py_ssize_t images, int itemsize) noexcept nogil:
+    """Whether it saves work: enough channels, filters and tiles, the latter of use.
+
+    A row of the padded plane has room for two zeros on the left.
+    """
     cdef Py_ssize_t tiled
     if not (
         FN_VECTOR_BYTES > 0 and itemsize == sizeof(float) and v.KH == 3 and v.KW == 3
@@ -220,10 +226,7 @@ cdef void find_patches(
 cdef void pad_plane(
     Conv *v, Tiling *t, TilingSpace *s, const float *channel, Py_ssize_t next_image
 ) noexcept nogil:
-    """One channel's rows that a task's tiles see; what is beside them is zero already.
-
-    In the order of memory, for rows are written with some zeros too many.
-    """
+    """One channel's rows that a task's tiles see; what is beside them is zero already."""
     cdef Py_ssize_t line, i, each
     cdef float *plane = s.plane + v.left
     cdef const float *image

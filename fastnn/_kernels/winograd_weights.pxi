@@ -32,6 +32,7 @@ cdef struct WeightTiling:
 
 
 cdef inline bint weights_by_winograd(Geometry *g, int itemsize) noexcept nogil:
+    """Whether it saves work: as forward, with filters enough to fill a vector."""
     cdef Conv v = forward_conv(g)
     return v.F >= FEWEST_FILTERS and by_winograd(&v, g.N, itemsize)
 
@@ -48,7 +49,7 @@ cdef inline Py_ssize_t bias_bytes(Geometry *g, Py_ssize_t chunks) noexcept nogil
 cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     cdef WeightTiling d
     cdef Tiling *t = &d.tiling
-    cdef Py_ssize_t width = 2 * FN_LANES_32, panels, wanted
+    cdef Py_ssize_t width = 2 * FN_LANES_32, panels, wanted = 1
     d.filters, d.channels = g.F // g.groups, g.C // g.groups
     panels = blocks(d.filters, width)
     d.row = panels * width
@@ -59,11 +60,13 @@ cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     lay_tiles(t, g.P, g.Q, 1)
     lay_tiles(t, g.P, g.Q, min(MOST_TILES // t.tiles, d.images * t.rows))
     d.channels_a_task = max(
-        CHANNEL_TILES // (FN_PLACES * t.pitch * sizeof(float)) // FN_TILE_ROWS, 1)
+        CHANNEL_TILES // (FN_PLACES * t.pitch * <Py_ssize_t> sizeof(float)) // FN_TILE_ROWS, 1)
     d.channels_a_task = blocks(d.channels, blocks(d.channels, d.channels_a_task * FN_TILE_ROWS))
     d.channels_a_task = min(round_up(d.channels_a_task, FN_TILE_ROWS), d.channels)
     d.channel_blocks = blocks(d.channels, d.channels_a_task)
-    wanted = blocks(TASKS_A_THREAD * threads, d.chunks * g.groups * d.channel_blocks)
+    # Each block of filters transforms the image again.
+    if threads > 1:
+        wanted = blocks(TASKS_A_THREAD * threads, d.chunks * g.groups * d.channel_blocks)
     d.filters_a_task = blocks(panels, min(wanted, panels)) * width
     d.filter_blocks = blocks(d.filters, d.filters_a_task)
     t.channel, t.panel = t.pitch, width

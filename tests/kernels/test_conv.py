@@ -68,7 +68,8 @@ def test_any_geometry(arguments):
 
 
 # Channels, size, filters, taps and geometry that take each path: rows read in place and panels,
-# one block of k and several, sums of weights by taps and by places, blocks of rows.
+# one block of k and several, sums of weights by taps and by places, blocks of rows, tiles of
+# minimal filtering, in one image and across them.
 PATHS = {
     "one channel": (3, 1, (28, 28), 8, (5, 5), {"padding_h": 2, "padding_w": 2}),
     "whole vectors": (2, 8, (16, 32), 16, (3, 3), {"padding_h": 1, "padding_w": 1}),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernels.test_conv import check
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fastnn import _kernels as k
@@ -45,9 +48,7 @@ def test_rounding_errors_are_a_few_times_those_of_a_sum_of_products(channels, rn
 def test_rounding_errors_of_gradients(rng):
     x, W = images(rng, (8, 32, 16, 16), 48)
     dout = rng.standard_normal((8, 48, 16, 16)).astype(np.float32)
-    exact = reference.conv2d_backward(
-        dout.astype(float), x.astype(float), W.astype(float), **ONE
-    )
+    exact = reference.conv2d_backward(dout.astype(float), x.astype(float), W.astype(float), **ONE)
     for result, expected in zip(k.conv2d_backward(dout, x, W, **ONE), exact, strict=True):
         assert rms(result - expected) < 2e-6 * rms(expected)
 
@@ -63,9 +64,7 @@ def test_a_value_that_is_not_finite_is_seen_where_a_filter_meets_it(row, value, 
         touched = np.zeros(y.shape, bool)
         touched[1, :, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
         np.testing.assert_array_equal(np.isfinite(y), ~touched)
-        np.testing.assert_allclose(
-            y[~touched], k.conv2d(x, W, **ONE)[~touched], rtol=0, atol=1e-5
-        )
+        np.testing.assert_allclose(y[~touched], k.conv2d(x, W, **ONE)[~touched], rtol=0, atol=1e-5)
         with np.errstate(invalid="ignore"):
             expected = reference.conv2d(spoiled, W, **ONE)
         np.testing.assert_array_equal(y[touched], expected[touched])
@@ -85,6 +84,10 @@ def test_of_the_gradients_too(rng):
         np.testing.assert_array_equal(np.isnan(result), np.isnan(twin))
         if before is not None:
             assert 0 < np.isfinite(result).sum() < result.size
+            there = np.isfinite(result)
+            np.testing.assert_allclose(
+                result[there], twin[there], rtol=0, atol=1e-5 * np.abs(before).max()
+            )
 
 
 def test_what_overflows_on_the_way_only_is_summed_again(rng):
@@ -95,6 +98,38 @@ def test_what_overflows_on_the_way_only_is_summed_again(rng):
     y = k.conv2d(x, W, **ONE)
     exact = reference.conv2d(x.astype(float), W.astype(float), **ONE)
     np.testing.assert_allclose(y, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_same_of_gradients(groups, rng):
+    x = rng.standard_normal((6, 16 * groups, 16, 18)).astype(np.float32)
+    W = rng.standard_normal((24 * groups, 16, 3, 3)).astype(np.float32) * np.float32(1e-3)
+    dout = rng.standard_normal((6, 24 * groups, 14, 20)).astype(np.float32)
+    dout *= np.float32(3e38) / np.abs(dout).max()
+    x *= np.float32(1e-3)
+    geometry = {"padding_w": 2, "groups": groups}
+    results = k.conv2d_backward(dout, x, W, **geometry)
+    exact = reference.conv2d_backward(*(a.astype(float) for a in (dout, x, W)), **geometry)
+    for result, expected in zip(results[:2], exact[:2], strict=True):
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+@st.composite
+def tiled(draw):
+    """Sizes that are filtered so, in groups, with any padding up to two zeros."""
+    groups, channels, filters = (draw(st.integers(*some)) for some in ((1, 2), (8, 40), (8, 40)))
+    images, H, W = (draw(st.integers(*some)) for some in ((2, 5), (11, 34), (13, 34)))
+    geometry = {f"padding_{axis}": draw(st.integers(0, 2)) for axis in "hw"}
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    x = rng.standard_normal((images, channels * groups, H, W)).astype(np.float32)
+    W = rng.standard_normal((filters * groups, channels, 3, 3)).astype(np.float32)
+    return {"x": x, "W": W, "b": W[:, 0, 0, 0].copy(), "groups": groups, **geometry}
+
+
+@settings(max_examples=20)
+@given(tiled())
+def test_any_size(arguments):
+    check(arguments)
 
 
 def test_float64_keeps_its_digits(rng):

@@ -33,6 +33,37 @@ def replayed(
     return results, [name for i, (name, _) in enumerate(tape.calls) if not tape.is_fused(i)]
 
 
+def test_after_tiles_too() -> None:
+    """3x3 filters of many channels, across images and in groups, and their gradients."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((9, 12, 13, 27)).astype(np.float32)
+    y = rng.integers(0, 3, 9)
+    found = []
+    for fuses in (True, False):
+        model = layers.Sequential(
+            layers.Conv2d(12, 32, 3, padding=1), layers.ReLU(),
+            layers.Conv2d(32, 48, 3, padding=1, groups=2), layers.Tanh(),
+            layers.Conv2d(48, 20, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1),
+            layers.Flatten(), layers.Linear(20, 3), seed=1,
+        )  # fmt: skip
+        made = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(X: Any, y: Any, made: Any = made, model: Any = model) -> Any:
+            made.zero_grad()
+            loss = fastnn.cross_entropy(model(X), y)
+            loss.backward()
+            made.step()
+            return loss
+
+        losses, names = replayed(fuses, step, X, y)
+        assert names.count("conv2d+relu") == 2 * fuses
+        assert names.count("conv2d_backward+relu_backward") == fuses
+        assert names.count("conv2d_backward+tanh_backward") == fuses
+        found.append([*losses, *(each.data for each in model.parameters())])
+    for together, alone in zip(*found, strict=True):
+        np.testing.assert_array_equal(np.asarray(together), np.asarray(alone))
+
+
 @pytest.mark.parametrize("activation", [layers.ReLU, layers.Sigmoid, layers.Tanh])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("images", "size"), [(1, 11), (3, 21), (16, 40)])
