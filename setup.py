@@ -69,4 +69,8 @@ def _extension(name, flags=()):
 
 KERNELS = [_extension(f"_{isa}", flags) for isa, flags in ISA_FLAGS.items()]
 EXTENSIONS = cythonize([*KERNELS, _extension("_doorway")], compiler_directives=DIRECTIVES)
-setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildKernels})
+setup(
+    ext_modules=EXTENSIONS,
+    cmdclass={"build_ext": BuildKernels},
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)
