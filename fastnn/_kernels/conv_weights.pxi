@@ -42,6 +42,11 @@ cdef struct WeightDivision:
     Py_ssize_t tasks, sum_tasks, scratch, shared
 
 
+cdef inline Py_ssize_t bias_bytes(Geometry *g, Py_ssize_t chunks) noexcept nogil:
+    """Of the chunks' sums for the bias, which lie before those for the filters."""
+    return round_up(chunks * g.F * sizeof(double), 64)
+
+
 cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
     """Elements of one chunk's and group's sums."""
     return (d.filters if d.by_places else d.K) * d.row
@@ -105,8 +110,7 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     v = weight_conv(g, &d, d.channels_a_task)
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
-    d.shared = round_up(d.chunks * g.F * sizeof(double), 64)
-    d.shared += d.chunks * g.groups * partial_size(&d) * itemsize
+    d.shared = bias_bytes(g, d.chunks) + d.chunks * g.groups * partial_size(&d) * itemsize
     d.scratch = round_up(v.C * d.taps * sizeof(Py_ssize_t), 64)
     d.scratch += d.batch * round_up(image_size(&v, v.C, d.rows, itemsize) * itemsize, 64)
     d.scratch += (d.rows * g.Q * width + 64) * itemsize
@@ -152,8 +156,7 @@ cdef void weight_gradient(
     cdef Py_ssize_t c1 = min(c0 + d.channels_a_task, d.channels)
     cdef Py_ssize_t n = chunk * d.images, end = min(n + d.images, g.N), first, f
     cdef double *bias = <double *> shared + chunk * g.F + group * d.filters
-    cdef floating *partial = <floating *> (
-        <char *> shared + round_up(d.chunks * g.F * sizeof(double), 64))
+    cdef floating *partial = <floating *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef Conv v = weight_conv(g, d, c1 - c0)
     partial += (chunk * g.groups + group) * partial_size(d)
     dout += group * d.filters * g.P * g.Q
@@ -283,8 +286,7 @@ cdef void add_weights(
     cdef Py_ssize_t tap_blocks = blocks(d.K, SUMMED_TAPS), group = task // tap_blocks
     cdef Py_ssize_t k0 = task % tap_blocks * SUMMED_TAPS, k1 = min(k0 + SUMMED_TAPS, d.K)
     cdef Py_ssize_t next_chunk = g.groups * partial_size(d), chunk, i, k, o
-    cdef floating *partial = <floating *> (
-        <char *> shared + round_up(d.chunks * g.F * sizeof(double), 64))
+    cdef floating *partial = <floating *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef floating *part
     if db != NULL and task == 0:
         add_bias(g, d.chunks, <const double *> shared, db)

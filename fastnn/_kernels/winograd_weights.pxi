@@ -42,10 +42,6 @@ cdef inline Py_ssize_t group_sums(WeightTiling *d) noexcept nogil:
     return FN_PLACES * d.place
 
 
-cdef inline Py_ssize_t bias_bytes(Geometry *g, Py_ssize_t chunks) noexcept nogil:
-    return round_up(chunks * g.F * sizeof(double), 64)
-
-
 cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     cdef WeightTiling d
     cdef Tiling *t = &d.tiling
@@ -70,7 +66,7 @@ cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     d.filters_a_task = blocks(panels, min(wanted, panels)) * width
     d.filter_blocks = blocks(d.filters, d.filters_a_task)
     t.channel, t.panel = t.pitch, width
-    t.next_tiles = d.channels_a_task * t.pitch + width
+    t.next_tiles = d.channels_a_task * t.pitch
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.channels, SUMMED_CHANNELS)
     d.shared = bias_bytes(g, d.chunks) + d.chunks * g.groups * group_sums(&d) * sizeof(float)
@@ -90,7 +86,7 @@ cdef struct WeightSpace:
 
 cdef inline Py_ssize_t next_slopes(Tiling *t) noexcept nogil:
     """Elements from one place's slopes to the next."""
-    return (t.pitch + 1) * 2 * FN_LANES_32
+    return t.pitch * 2 * FN_LANES_32
 
 
 cdef WeightSpace weight_space(Geometry *g, WeightTiling *d, void *memory) noexcept nogil:

@@ -33,6 +33,20 @@ def replayed(
     return results, [name for i, (name, _) in enumerate(tape.calls) if not tape.is_fused(i)]
 
 
+def training(model: Any) -> Callable[..., Any]:
+    """A step of SGD."""
+    made = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(X: Any, y: Any) -> Any:
+        made.zero_grad()
+        loss = fastnn.cross_entropy(model(X), y)
+        loss.backward()
+        made.step()
+        return loss
+
+    return step
+
+
 def test_after_tiles_too() -> None:
     """3x3 filters of many channels, across images and in groups, and their gradients."""
     rng = np.random.default_rng(0)
@@ -46,16 +60,7 @@ def test_after_tiles_too() -> None:
             layers.Conv2d(48, 20, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1),
             layers.Flatten(), layers.Linear(20, 3), seed=1,
         )  # fmt: skip
-        made = optim.SGD(model.parameters(), lr=0.1)
-
-        def step(X: Any, y: Any, made: Any = made, model: Any = model) -> Any:
-            made.zero_grad()
-            loss = fastnn.cross_entropy(model(X), y)
-            loss.backward()
-            made.step()
-            return loss
-
-        losses, names = replayed(fuses, step, X, y)
+        losses, names = replayed(fuses, training(model), X, y)
         assert names.count("conv2d+relu") == 2 * fuses
         assert names.count("conv2d_backward+relu_backward") == fuses
         assert names.count("conv2d_backward+tanh_backward") == fuses
@@ -80,16 +85,7 @@ def test_no_bit_changes(activation: Any, dtype: str, images: int, size: int) -> 
             layers.Conv2d(12, 9, 2, stride=2), activation(), layers.AdaptiveAvgPool2d(1),
             layers.Flatten(), layers.Linear(9, 3), seed=1,
         ).astype(dtype)  # fmt: skip
-        made = optim.SGD(model.parameters(), lr=0.1)
-
-        def step(X: Any, y: Any, made: Any = made, model: Any = model) -> Any:
-            made.zero_grad()
-            loss = fastnn.cross_entropy(model(X), y)
-            loss.backward()
-            made.step()
-            return loss
-
-        losses, names = replayed(fuses, step, X, y)
+        losses, names = replayed(fuses, training(model), X, y)
         found.append([*losses, *(p.data for p in model.parameters())])
         name = activation.__name__.lower()
         assert names.count(f"conv2d+{name}") == 3 * fuses
