@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,15 @@ hypothesis.settings.register_profile(
     "fastnn", derandomize=True, database=None, deadline=None, max_examples=40
 )
 hypothesis.settings.load_profile("fastnn")
+
+
+def pytest_configure() -> None:
+    """Child processes test the same fastnn: without this, those that start in a source folder whose
+    kernels are not built there would find that one (in Python 3.10 they still do)."""
+    home, root = Path(fastnn.__file__).parents[1], Path(__file__).parents[1]
+    paths = [str(home), str(root), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def pytest_report_header() -> str:
