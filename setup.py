@@ -6,7 +6,9 @@ import subprocess
 import sys
 import tempfile
 from glob import glob
+from pathlib import Path
 
+import Cython
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -55,15 +57,41 @@ class BuildKernels(build_ext):
                 return False
 
 
+def _tools():
+    """A file that is newer than what was built with other tools or flags, so it depends on it."""
+    compiler = [os.environ.get(name) for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")]
+    tools = repr([sys.version, Cython.__version__, numpy.__version__, compiler, FLAGS])
+    file = Path("build/tools")
+    if not file.exists() or file.read_text() != tools:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(tools)
+    return str(file)
+
+
+INCLUDED = [_tools(), *glob("fastnn/_kernels/*.pxi"), *glob("fastnn/_kernels/*.pxd")]
+HEADERS = glob("fastnn/_kernels/*.h")
+
+
+def _source(name):
+    """A module's C where it was made from these files, else its Cython.
+
+    Cython would make it again whenever NumPy's own declarations are newer, and so for each
+    of pip's build environments, which are new ones: minutes of the compiler's time.
+    """
+    module, c = f"fastnn/_kernels/{name}.pyx", f"fastnn/_kernels/{name}.c"
+    changed = max(os.path.getmtime(file) for file in [module, *INCLUDED])
+    return c if os.path.exists(c) and os.path.getmtime(c) > changed else module
+
+
 def _extension(name, flags=()):
     return Extension(
         f"fastnn._kernels.{name}",
-        [f"fastnn/_kernels/{name}.pyx"],
+        [_source(name)],
         include_dirs=[numpy.get_include(), "fastnn/_kernels"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=[*FLAGS, *flags] if GNU else [],
         extra_link_args=[*LINK],
-        depends=glob("fastnn/_kernels/*.h") + glob("fastnn/_kernels/*.pxi"),
+        depends=[*INCLUDED, *HEADERS],
     )
 
 
