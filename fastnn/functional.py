@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from fastnn import _kernels as k
 from fastnn.functional_augment import *  # noqa: F403  (with an __all__ of its own)
 from fastnn.functional_images import *  # noqa: F403  (likewise)
 
-Array = NDArray[Any]
-Output = Array | Literal[False] | None
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = "NDArray[Any]"
+Output: TypeAlias = "Array | Literal[False] | None"
 
 
 # --- matrix multiply ------------------------------------------------------------------

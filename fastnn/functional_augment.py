@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastnn import _kernels as kernels
 from fastnn.functional_images import Pair, _pair, _state
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
 __all__ = ["draw_transforms", "gather_images"]
 
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 
 
 def draw_transforms(

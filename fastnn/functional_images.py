@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import operator
 import sys
-from typing import Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from fastnn import _kernels as kernels
 from fastnn.checks import pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "avg_pool2d",
@@ -33,8 +35,8 @@ __all__ = [
     "max_pool2d_backward",
 ]
 
-Array = NDArray[Any]
-Output = Array | Literal[False] | None
+Array: TypeAlias = "NDArray[Any]"
+Output: TypeAlias = "Array | Literal[False] | None"
 Pair = SupportsIndex | tuple[SupportsIndex, SupportsIndex]
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn.checks import number, real_array, whole
 from fastnn.tensor import Tensor
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["GradientDescentResult", "gradient_descent"]
 
-Array: TypeAlias = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 
 
 class GradientDescentResult(NamedTuple):

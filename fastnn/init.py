@@ -11,10 +11,12 @@ Sources: He, Zhang, Ren, Sun, "Delving deep into rectifiers" (2015); Glorot, Ben
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Shape: TypeAlias = tuple[int, ...]
 Seed: TypeAlias = "int | np.random.Generator | np.random.SeedSequence | None"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from types import FrameType, TracebackType
 
@@ -22,6 +21,8 @@ class Interrupts:
         self._installed = False
 
     def __enter__(self) -> Interrupts:
+        import signal  # when needed: loading it takes longer than this file
+
         self._installed = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -32,6 +33,8 @@ class Interrupts:
 
     def __exit__(self, *exception: object) -> None:
         if self._installed:
+            import signal
+
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -41,6 +44,8 @@ class _Held:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         if not self._busy:
+            import signal
+
             signal.default_int_handler(number, frame)
         self._pending = True
 

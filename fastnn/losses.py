@@ -6,15 +6,17 @@ With weights a loss is the weighted mean sum(w l) / sum(w), where a row's w is
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.checks import real_array
 from fastnn.ops.op import answer_of
 from fastnn.tensor import Tensor, record
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Scores: TypeAlias = "Tensor | npt.ArrayLike"
 Weights: TypeAlias = "npt.ArrayLike | None"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn.checks import whole
 from fastnn.init import Seed
@@ -24,6 +23,9 @@ from fastnn.layers import (
     Sigmoid,
     Tanh,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["alexnet", "cifar_convnet", "lenet", "linear", "mlp"]
 

@@ -7,13 +7,14 @@ consumers: a graph has no reference cycles, and it is freed as soon as its resul
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar, TypeAlias
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from fastnn.ops.op import Op
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
 
 # Numbers nodes as they are made, and the moments when their values are overwritten: a
 # node is younger than its arguments, and a value younger than its node was changed.

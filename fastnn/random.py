@@ -16,10 +16,9 @@ number of threads, on every processor, and whether a step is run or replayed.
 from __future__ import annotations
 
 import operator
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import _kernels as kernels
 from fastnn.checks import all_right, number
@@ -30,6 +29,9 @@ from fastnn.program.errors import CaptureError
 from fastnn.program.traced import Traced
 from fastnn.program.where import where
 from fastnn.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Generator", "default_rng"]
 

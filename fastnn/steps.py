@@ -13,11 +13,11 @@ from fastnn import functional as F
 from fastnn.batches import Batches
 from fastnn.modes import recorder, tracked
 from fastnn.program.errors import CaptureError, NotFiniteError
-from fastnn.program.recording import Recording
 from fastnn.run import Run
 from fastnn.tensor import wrap
 
 if TYPE_CHECKING:
+    from fastnn.program.recording import Recording
     from fastnn.train import Trainer
 
 __all__ = ["PythonSteps", "ReplayedSteps"]
@@ -172,6 +172,8 @@ class ReplayedSteps(_Steps):
 
     def _recorded(self, size: int, position: int) -> Recording:
         """A recording of the step, which is made by it; it goes through the epoch's arrays."""
+        from fastnn.program.recording import Recording  # when first needed: it is large
+
         start = position * self.run.batch_size
         indices = self._order[start : start + size]
         recording = Recording(

@@ -8,20 +8,22 @@ handle on a node of that graph, and an assignment ``t[i] = v`` gives it a new no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.backward import propagate
 from fastnn.modes import mode
 from fastnn.node import Node
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op, answer_of, name_of
+from fastnn.ops.op import FUNCTIONS, Op, answer_of, answer_to, name_of
 from fastnn.ops.plain import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
 
 
 class Tensor(Operators):
@@ -345,7 +347,7 @@ class Tensor(Operators):
                 f"{_name_of_ufunc(ufunc)} cannot write a Tensor's values into an array without a "
                 "graph, such as out=: instead of `z += t` write `z = z + t`"
             )
-        answer = ops.METHODS.get((ufunc, method))
+        answer = answer_to((ufunc, method))
         if answer is not None:
             return _no_view_of_nobody(answer(*inputs, **kwargs), inputs)
         name = _name_of_ufunc(ufunc) + ("" if method == "__call__" else f".{method}")
@@ -356,11 +358,13 @@ class Tensor(Operators):
         self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> Any:
         answer = FUNCTIONS.get(func)
-        if answer is not None:
-            return _no_view_of_nobody(answer(*args, **kwargs), (*args, *kwargs.values()))
-        if func in PLAIN_FUNCTIONS:
-            return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
-        raise _unsupported(name_of(func))
+        if answer is None:
+            if func in PLAIN_FUNCTIONS:
+                return func(*_values(args), **{key: _value(each) for key, each in kwargs.items()})
+            answer = answer_to(func)
+        if answer is None:
+            raise _unsupported(name_of(func))
+        return _no_view_of_nobody(answer(*args, **kwargs), (*args, *kwargs.values()))
 
 
 _SEQUENCES = frozenset({list, tuple})

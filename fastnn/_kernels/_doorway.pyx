@@ -19,7 +19,6 @@ from libc.stdlib cimport free, malloc
 
 from fastnn._kernels.call cimport *
 
-from fastnn._kernels import arguments, reference
 from fastnn._kernels.signatures import (
     GROUPS, IN_PLACE, NEEDED_WITH, ROWS, WINDOWS, may_fail, parse)
 
@@ -142,8 +141,13 @@ cdef class Kernel:
             self.fixed[i] = int(letter) if letter.isdecimal() else -1
         self.relations = relate(WINDOWS.get(name, ()), GROUPS.get(name), letters, scalars)
         self.__name__ = self.__qualname__ = name
-        self.__doc__ = getattr(reference, name).__doc__
         self.group_size = letters.index("...") if "..." in letters else -1
+
+    @property
+    def __doc__(self):
+        from fastnn._kernels import reference
+
+        return getattr(reference, self.name).__doc__
 
     @property
     def __signature__(self):
@@ -197,6 +201,8 @@ cdef class Kernel:
         for each in given.values():
             if hasattr(type(each), "__fastnn_kernel__"):
                 return each.__fastnn_kernel__(self, given)
+        from fastnn._kernels import arguments  # the slow path: imported when it is first needed
+
         plain, copies = arguments.normalise(self.name, self.arguments, given)
         for i in range(self.count):
             value[i] = <PyObject *> plain[i]
@@ -227,6 +233,8 @@ cdef class Kernel:
     cdef run(self, Call *c, PyObject **value):
         execute(c, self.plan, self.task[c.itemsize == 8])
         if c.status != OK:
+            from fastnn._kernels import arguments
+
             arrays = [
                 <object> value[i] if value[i] != NULL else None
                 for i in range(self.count) if self.slots[i].role != NUMBER

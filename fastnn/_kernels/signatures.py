@@ -29,6 +29,7 @@ window has, which is a size of the output, and ``GROUPS`` how channels are divid
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 _CLASS_LOSS = {
@@ -395,39 +396,37 @@ def may_fail(kernel: str, arguments: tuple[Argument, ...]) -> bool:
 
 def parse(row: dict[str, str]) -> tuple[Argument, ...]:
     """Take a row apart."""
-    arguments = []
-    for name, spec in row.items():
-        role, *rest = spec.split()
-        optional, role = role.endswith("?"), role.rstrip("?")
-        if role in SCALARS:
-            bounds = {part[:2]: float(part[2:]) for part in rest if part[1:2] == "="}
-            defaults = [part for part in rest if part[1:2] != "="]
-            arguments.append(
-                Argument(
-                    name,
-                    role,
-                    optional=bool(defaults),
-                    dims=(),
-                    not_empty=(),
-                    default=_default(role, defaults[0]) if defaults else None,
-                    minimum=bounds.get(">="),
-                    maximum=bounds.get("<="),
-                )
-            )
-            continue
-        arguments.append(
-            Argument(
-                name,
-                role,
-                optional,
-                dims=tuple(dim.rstrip("+") for dim in rest),
-                not_empty=tuple(dim.endswith("+") for dim in rest),
-                default=None,
-                minimum=None,
-                maximum=None,
-            )
+    return tuple([_parse(spec)._replace(name=name) for name, spec in row.items()])
+
+
+@cache
+def _parse(spec: str) -> Argument:
+    """An argument without its name: many have the same specification."""
+    role, *rest = spec.split()
+    optional, role = role.endswith("?"), role.rstrip("?")
+    if role in SCALARS:
+        bounds = {part[:2]: float(part[2:]) for part in rest if part[1:2] == "="}
+        defaults = [part for part in rest if part[1:2] != "="]
+        return Argument(
+            "",
+            role,
+            optional=bool(defaults),
+            dims=(),
+            not_empty=(),
+            default=_default(role, defaults[0]) if defaults else None,
+            minimum=bounds.get(">="),
+            maximum=bounds.get("<="),
         )
-    return tuple(arguments)
+    return Argument(
+        "",
+        role,
+        optional,
+        dims=tuple(dim.rstrip("+") for dim in rest),
+        not_empty=tuple(dim.endswith("+") for dim in rest),
+        default=None,
+        minimum=None,
+        maximum=None,
+    )
 
 
 def _default(role: str, text: str) -> float:

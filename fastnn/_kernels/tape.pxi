@@ -413,6 +413,8 @@ cdef class Tape:
 
     def explain(self):
         """Raise the kernel's error that ended the last replay."""
+        from fastnn._kernels import arguments
+
         cdef Item *item = self.items[self.stopped]
         kernel, arrays = self.kernels[self.stopped]
         arguments.explain(

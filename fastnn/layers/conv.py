@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import init as initializers
 from fastnn import ops
@@ -15,6 +14,9 @@ from fastnn.layers.images import apply
 from fastnn.layers.module import Module, Parameter
 from fastnn.layers.registry import register
 from fastnn.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @register

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import init as initializers
 from fastnn import ops
@@ -13,6 +12,9 @@ from fastnn.checks import whole
 from fastnn.layers.module import Module, Parameter
 from fastnn.layers.registry import register
 from fastnn.tensor import Tensor, record
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @register

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import _kernels as k
 from fastnn.checks import finite, real_array, whole
@@ -17,6 +16,9 @@ from fastnn.init import Seed
 from fastnn.modes import no_grad, recorder
 from fastnn.ops.op import answer_of
 from fastnn.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Self = TypeVar("Self", bound="Module")
 

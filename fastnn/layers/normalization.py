@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastnn import ops
 from fastnn.checks import number, whole
 from fastnn.layers.module import Buffer, Module, Parameter
 from fastnn.layers.registry import register
 from fastnn.tensor import Tensor, record
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class _BatchNorm(Module):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastnn.layers.module import Module
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 ModuleType = TypeVar("ModuleType", bound=type[Module])
 
@@ -42,7 +43,8 @@ def _register(name: str, cls: ModuleType) -> ModuleType:
     # A class defined anew in a notebook's cell replaces its former self.
     if other is not None and _home(other) != _home(cls):
         raise ValueError(f"the name {name!r} is taken by {other.__module__}.{other.__qualname__}")
-    if cls.config is Module.config:
+    has_constructor = cls.__init__ is not object.__init__ or cls.__new__ is not object.__new__
+    if has_constructor and cls.config is Module.config:
         required = [
             argument.name
             for argument in inspect.signature(cls).parameters.values()

@@ -7,19 +7,7 @@ Below the rows of each module stand the NumPy functions that are made of them.
 
 import numpy as np
 
-from fastnn.ops import (
-    arrangement,
-    contractions,
-    factorizations,
-    joining,
-    linalg,
-    norms,
-    ordering,
-    reductions,
-    sequences,
-    shapes,
-    statistics,
-)
+from fastnn.ops import methods, reductions, shapes
 from fastnn.ops.activations import log_softmax, relu, sigmoid, softmax, tanh
 from fastnn.ops.elementwise import (
     ELEMENTWISE,
@@ -47,9 +35,8 @@ from fastnn.ops.losses import (
     l1_loss,
     mse_loss,
 )
-from fastnn.ops.methods import METHODS
 from fastnn.ops.normalization import batch_norm, batch_norm_eval, dropout, local_response_norm
-from fastnn.ops.op import Op, sum_to
+from fastnn.ops.op import METHODS, Op, sum_to
 from fastnn.ops.products import linear, matmul
 from fastnn.ops.reductions import cumprod, cumsum, max, mean, min, prod, std, sum, var
 from fastnn.ops.shapes import broadcast_to, copy, reshape, transpose
@@ -63,7 +50,6 @@ __all__ = [
     "absolute",
     "add",
     "add_at",
-    "arrangement",
     "astype",
     "avg_pool2d",
     "batch_norm",
@@ -71,7 +57,6 @@ __all__ = [
     "binary_cross_entropy",
     "broadcast_to",
     "clip",
-    "contractions",
     "conv2d",
     "copy",
     "cross_entropy",
@@ -79,14 +64,11 @@ __all__ = [
     "cumsum",
     "divide",
     "dropout",
-    "factorizations",
     "floor_divide",
     "getitem",
     "hinge_loss",
     "huber_loss",
-    "joining",
     "l1_loss",
-    "linalg",
     "linear",
     "local_response_norm",
     "log_softmax",
@@ -94,12 +76,11 @@ __all__ = [
     "max",
     "max_pool2d",
     "mean",
+    "methods",
     "min",
     "mse_loss",
     "multiply",
     "negative",
-    "norms",
-    "ordering",
     "plain_index",
     "positive",
     "power",
@@ -110,12 +91,10 @@ __all__ = [
     "reshape",
     "round",
     "scatter",
-    "sequences",
     "setitem",
     "shapes",
     "sigmoid",
     "softmax",
-    "statistics",
     "std",
     "subtract",
     "sum",

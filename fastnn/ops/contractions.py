@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn.ops.elementwise import multiply
 from fastnn.ops.indexing import scatter
-from fastnn.ops.op import Function, Op, as_array, implements, newer
+from fastnn.ops.op import METHODS, Op, as_array, implements, newer
 from fastnn.ops.products import matmul
 from fastnn.ops.shapes import axes_of
 
@@ -144,11 +144,11 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
 
 
 # Ufuncs of matrices and vectors, as far as this version of NumPy has them.
-PRODUCTS: dict[Any, Function] = {
-    ufunc: function
+METHODS.update(
+    ((ufunc, "__call__"), function)
     for name, function in (("vecdot", vecdot), ("matvec", matvec), ("vecmat", vecmat))
     for ufunc in newer(name)
-}
+)
 
 
 # --- einsum ---------------------------------------------------------------------------

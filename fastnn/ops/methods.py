@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastnn.ops import contractions, elementwise, indexing, reductions
-from fastnn.ops.op import Function, Op, as_array
+from fastnn.ops import elementwise, indexing, reductions
+from fastnn.ops.op import METHODS, Function, Op, as_array
 
 
 def _reduce(op: Op) -> Function:
@@ -42,7 +41,7 @@ def _add_at(sign: int) -> Function:
     return at
 
 
-METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+METHODS |= {
     (np.add, "reduce"): _reduce(reductions.sum),
     (np.multiply, "reduce"): _reduce(reductions.prod),
     (np.maximum, "reduce"): _reduce(reductions.max),
@@ -56,8 +55,5 @@ METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
         for ufunc, op in elementwise.ELEMENTWISE.items()
         if ufunc.nin == 2
     },
-    **{
-        (ufunc, "__call__"): function
-        for ufunc, function in (*elementwise.PAIRS.items(), *contractions.PRODUCTS.items())
-    },
+    **{(ufunc, "__call__"): function for ufunc, function in elementwise.PAIRS.items()},
 }

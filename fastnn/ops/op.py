@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -40,8 +42,28 @@ def zeros(shape: tuple[int, ...], like: Any) -> Any:
     return np.zeros(shape, like.dtype) if recorded is None else recorded(like, shape)
 
 
-# NumPy's functions and what answers them on a Tensor; the rows' modules fill it.
+# NumPy's functions, and the methods of its ufuncs by name, and what answers them on a Tensor;
+# the rows' modules fill them.
 FUNCTIONS: dict[Function, Function] = {}
+METHODS: dict[tuple[Function, str], Function] = {}
+
+
+def answer_to(called: Any) -> Function | None:
+    """What answers a function, or a ufunc and its method, on a Tensor; None if nothing does."""
+    table: dict[Any, Function] = METHODS if isinstance(called, tuple) else FUNCTIONS
+    if called not in table:
+        load_all_functions()
+    return table.get(called)
+
+
+@cache
+def load_all_functions() -> None:
+    """Import the modules of functions that a training seldom calls: they wait for a call."""
+    for name in (
+        "arrangement", "contractions", "factorizations", "joining", "linalg", "norms", "ordering",
+        "sequences", "statistics",
+    ):  # fmt: skip
+        import_module(f"fastnn.ops.{name}")
 
 
 def implements(*functions: Function) -> Callable[[Function], Function]:
@@ -100,7 +122,6 @@ class Op:
     """
 
     __slots__ = (
-        "_joint_reads",
         "_reads",
         "_saved_again",
         "broadcasts",
@@ -128,15 +149,16 @@ class Op:
         self.saving = saving
         self._saved_again = saved_again
         self.broadcasts = broadcasts
-        self._reads = tuple(_read_by(rule, 0) for rule in rules)
-        self._joint_reads = _read_by(joint, 0, 2)
+        self._reads: tuple[tuple[bool, ...], ...] | None = None  # known when first asked for
 
     def reads(self, position: int, what: int) -> bool:
         """Whether the derivative by one argument reads the value of another, or of RESULT."""
         if what == RESULT and self.saving is not None:
             return False
-        by_rule = self._reads[position : position + 1]
-        flags = self._joint_reads if not self.rules else by_rule[0] if by_rule else (False,)
+        if self._reads is None:
+            rules = [_read_by(rule, 0) for rule in self.rules]
+            self._reads = (*rules, (False,)) if rules else (_read_by(self.joint, 0, 2),)
+        flags = self._reads[min(position, len(self._reads) - 1)]
         return flags[min(what + 1, len(flags) - 1)]
 
     def rule(self, position: int) -> Function:

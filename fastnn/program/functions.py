@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn._kernels import _doorway
-from fastnn.ops.op import FUNCTIONS
+from fastnn.ops.op import answer_to
 from fastnn.ops.plain import PLAIN_FUNCTIONS
 from fastnn.program import composed
 from fastnn.program.errors import CaptureError
@@ -33,9 +33,11 @@ def function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwarg
         return NotImplemented
     if func in _WITHOUT_VALUES and func in PLAIN_FUNCTIONS:
         return func(*map(array_of, args), **{key: array_of(value) for key, value in kwargs.items()})
-    if any(map(_is_function, operands)) and func in FUNCTIONS:
-        # The calls that the function makes are the step's.
-        return _composed(recorder, func, args, kwargs)
+    if any(map(_is_function, operands)):
+        answer = answer_to(func)
+        if answer is not None:
+            # The calls that the function makes are the step's.
+            return _composed(recorder, func, answer, args, kwargs)
     return recorder.call(func.__name__, _function_call, func, args, kwargs)
 
 
@@ -44,15 +46,17 @@ def _function_call(recorder: Recorder, func: Callable[..., Any], args: Any, kwar
     if primitive is not None:
         _refuse_others(primitive, len(args) + 1, kwargs, func)
         return primitive(recorder, *args, **kwargs)
-    if func in FUNCTIONS:
-        return _composed(recorder, func, args, kwargs)
+    answer = answer_to(func)
+    if answer is not None:
+        return _composed(recorder, func, answer, args, kwargs)
     raise CaptureError(
         f"{_name_of(func)} cannot be captured: it is not made of calls in C{where()}"
     )
 
 
-def _composed(recorder: Recorder, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    answer = FUNCTIONS[func]
+def _composed(
+    recorder: Recorder, func: Callable[..., Any], answer: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
     _refuse_others(answer, len(args), kwargs, func)
     with recorder.inside(func, _name_of(func)):
         found = answer(*args, **kwargs)
@@ -293,7 +297,9 @@ def _round(recorder: Recorder, a: Any, decimals: int = 0) -> Any:
 def _pad(recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant", **kw: Any) -> Any:
     expected = np.pad(array.array, pad_width, mode, **kw)
     if mode != "constant":
-        return recorder.laid_out(FUNCTIONS[np.pad](array, pad_width, mode, **kw), expected)
+        from fastnn.ops.arrangement import pad
+
+        return recorder.laid_out(pad(array, pad_width, mode, **kw), expected)
     # The constants around it, as NumPy pads them, and the values in their midst.
     around = np.pad(np.zeros_like(array.array), pad_width, mode, **kw)
     result = recorder.copied(around, recorder.empty(expected.shape, expected.dtype, expected))

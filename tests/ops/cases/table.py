@@ -28,7 +28,7 @@ from ops.harness import Case
 
 from fastnn import ops
 from fastnn.operators import Operators
-from fastnn.ops.op import FUNCTIONS, Op
+from fastnn.ops.op import FUNCTIONS, Op, load_all_functions
 
 FAMILIES = (
     elementwise,
@@ -72,6 +72,7 @@ def promised_rows() -> set[Any]:
         for name, value in vars(Operators).items()
         if name.strip("_") not in _OF_EVERY_CLASS and (callable(value) or hasattr(value, "fget"))
     }
+    load_all_functions()
     return {*FUNCTIONS, *ops.UFUNCS, *ops.METHODS, *methods}
 
 
