@@ -90,10 +90,11 @@ def conv2d(
         among them.
 
     In float32, 3x3 filters without stride and dilation, with 8 channels and 8 filters or more
-    in a group, go through Winograd's minimal filtering F(4x4, 3x3) (A. Lavin and S. Gray, Fast
-    Algorithms for Convolutional Neural Networks, CVPR 2016) where that saves work: a quarter
-    of the multiplications, for rounding errors of about twice the size, relative to the
-    largest value in 6x6 pixels.  float64 is always summed product by product.
+    in a group, and 5x5 ones with 16 and 16, go through Winograd's minimal filtering F(4x4, 3x3)
+    or F(2x2, 5x5) (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR
+    2016) where that saves work: a quarter of the multiplications, or 36 %, for rounding errors
+    of about twice the size, relative to the largest value in 6x6 pixels.  float64 is always
+    summed product by product.
 
     Raises:
         ValueError: channels that do not fit, a filter larger than the padded image.

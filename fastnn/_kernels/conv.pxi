@@ -1,5 +1,5 @@
 # 2-D convolution: filters (O, K) times the patches of an image, without a matrix of patches.
-# Filters of 3x3 taps mostly take another way, that of winograd.pxi.
+# Filters of 3x3 and 5x5 taps mostly take another way, that of winograd.pxi.
 #
 # The results of one image are cut into blocks of whole rows.  A task walks the channels in blocks:
 # it copies what these channels' taps meet (patches.pxi) and adds their part to all results

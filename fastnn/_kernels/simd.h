@@ -15,11 +15,14 @@
 
 #if defined(__GNUC__)
 #define FN_INLINE static inline __attribute__((always_inline, unused))
+/* By itself: what is inlined beside another body shares its registers with it. */
+#define FN_APART static __attribute__((noinline, unused))
 #define FN_UNROLL _Pragma("GCC unroll 16")
 /* Into the second cache: rows that lie a power of two apart would push each other out of the first. */
 #define FN_PREFETCH(address) __builtin_prefetch(address, 0, 2)
 #else
 #define FN_INLINE static inline
+#define FN_APART static
 #define FN_UNROLL
 #define FN_PREFETCH(address) (void)(address)
 #endif

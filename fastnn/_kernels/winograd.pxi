@@ -1,4 +1,5 @@
-# 3x3 convolutions in float32 by Winograd's minimal filtering: 36 multiplications for every 144.
+# 3x3 and 5x5 convolutions in float32 by Winograd's minimal filtering: 36 multiplications for
+# 16 results of a 3x3 filter, for 4 of a 5x5 one, instead of 144 or 100.
 #
 # The filters are transformed once, by all threads.  A task then takes some rows of tiles, across
 # images where these are small: it transforms what all channels have there, and for a block of
@@ -13,29 +14,29 @@
 
 cdef extern from "winograd.h" nogil:
     enum:
-        FN_TAPS, FN_PLACES, FN_RESULTS, FN_PATCHES
+        FN_SIDE, FN_PLACES
     ctypedef struct fn_patch:
         Py_ssize_t source, target
         int rows, columns
     void fn_winograd_image(
-        const fn_patch *patches, const float *plane, Py_ssize_t pitch, float *out,
+        int side, const fn_patch *patches, const float *plane, Py_ssize_t pitch, float *out,
         Py_ssize_t next)
     void fn_winograd_pad(
         Py_ssize_t n, const float *source, float *target, Py_ssize_t next)
     void fn_winograd_filters(
-        int filters, Py_ssize_t K, const float *w, Py_ssize_t row, Py_ssize_t column, int turned,
-        float *u, Py_ssize_t strip, Py_ssize_t next)
+        int side, int filters, Py_ssize_t K, const float *w, Py_ssize_t row, Py_ssize_t column,
+        int turned, float *u, Py_ssize_t strip, Py_ssize_t next)
     void fn_winograd_tile(
         int rows, int vectors, Py_ssize_t K, const float *a, const float *b, float *c,
         Py_ssize_t c_row, int add)
     void fn_winograd_results(
-        Py_ssize_t count, const fn_patch *patches, const float *m, Py_ssize_t next, float bias,
-        float *out, Py_ssize_t Q)
+        int side, Py_ssize_t count, const fn_patch *patches, const float *m, Py_ssize_t next,
+        float bias, float *out, Py_ssize_t Q)
     int fn_winograd_finite(Py_ssize_t n, const float *values)
 
 cdef enum:
-    FEWEST_CHANNELS = 8     # and filters, that are worth the ways there and back
-    FEWEST_TILES = 32       # that are worth transforming the filters
+    FEWEST_CHANNELS = 32    # and filters, by the side of results, worth the ways there and back
+    FEWEST_RESULTS = 512    # that are worth transforming the filters
     WORST_FILLED = 60       # percent of the tiles' results that are wanted, at least
     TILES_BYTES = 4194304   # of a block's transformed tiles: read in streams, from a third cache
     SUMS_BYTES = 300000     # of its sums: a good quarter of a second-level cache
@@ -44,6 +45,7 @@ cdef enum:
 
 # How it is divided: no sum depends on it but by DEPTH.
 cdef struct Tiling:
+    int side                     # of a tile's results; so many patches fill vectors of tiles
     Py_ssize_t rows, columns     # of tiles and of patches, of one image
     Py_ssize_t block             # rows of tiles in one task, across images
     Py_ssize_t blocks            # of all images
@@ -63,44 +65,55 @@ cdef struct Filters:
     bint turned
 
 
+cdef inline int side_of(Conv *v) noexcept nogil:
+    """Of a tile's results, which see all of the tile."""
+    return <int> (FN_SIDE + 1 - v.KH)
+
+
 cdef inline bint by_winograd(Conv *v, Py_ssize_t images, int itemsize) noexcept nogil:
     """Whether it saves work: enough channels, filters and tiles, the latter of use.
 
-    A row of the padded plane has room for two zeros on the left.
+    A row of the padded plane has room for as many zeros on the left as a filter may see.
     """
-    cdef Py_ssize_t tiled
+    cdef Py_ssize_t tiled, side = side_of(v)
     if not (
-        FN_VECTOR_BYTES > 0 and itemsize == sizeof(float) and v.KH == 3 and v.KW == 3
+        FN_VECTOR_BYTES > 0 and itemsize == sizeof(float) and v.KH == v.KW
+        and (v.KH == 3 or v.KH == 5)
         and v.stride_h == 1 and v.stride_w == 1 and v.dilation_h == 1 and v.dilation_w == 1
-        and 0 <= v.top <= 2 and 0 <= v.left <= 2
-        and v.C >= FEWEST_CHANNELS and v.F >= FEWEST_CHANNELS
+        and 0 <= v.top < v.KH and 0 <= v.left < v.KW
+        and min(v.C, v.F) * side >= FEWEST_CHANNELS
     ):
         return False
-    tiled = round_up(v.P, FN_RESULTS) * round_up(v.Q, FN_LANES_32)
+    tiled = round_up(v.P, side) * round_up(v.Q, FN_LANES_32)
     return (
         100 * v.P * v.Q >= WORST_FILLED * tiled
-        and images * tiled >= FEWEST_TILES * FN_RESULTS * FN_RESULTS)
+        and images * tiled >= FEWEST_RESULTS)
 
 
 cdef inline Filters filters_of(Conv *v, const float *W) noexcept nogil:
     cdef Filters f
-    f.taps, f.filter, f.channel, f.turned = W, v.C * FN_TAPS, FN_TAPS, False
+    f.taps, f.filter, f.channel, f.turned = W, v.C * taps_of(v), taps_of(v), False
     return f
 
 
 cdef inline Filters turned_filters_of(Conv *v, const float *W) noexcept nogil:
     """Those of the gradient by the input, whose channels are the filters of W."""
     cdef Filters f
-    f.taps, f.filter, f.channel, f.turned = W, FN_TAPS, v.F * FN_TAPS, True
+    f.taps, f.filter, f.channel, f.turned = W, taps_of(v), v.F * taps_of(v), True
     return f
 
 
-cdef void lay_tiles(Tiling *t, Py_ssize_t P, Py_ssize_t Q, Py_ssize_t block) noexcept nogil:
+cdef inline Py_ssize_t tiles_of(Tiling *t, Py_ssize_t patches) noexcept nogil:
+    return patches * (FN_LANES_32 // t.side)
+
+
+cdef void lay_tiles(Conv *v, Tiling *t, Py_ssize_t block) noexcept nogil:
     """Rows of tiles of one image, and of one task."""
-    t.rows, t.columns = blocks(P, FN_RESULTS), blocks(Q, FN_LANES_32)
+    t.side = side_of(v)
+    t.rows, t.columns = blocks(v.P, t.side), blocks(v.Q, FN_LANES_32)
     t.block = max(block, 1)
     t.patches = t.block * t.columns
-    t.tiles = t.patches * (FN_LANES_32 // FN_PATCHES)
+    t.tiles = tiles_of(t, t.patches)
     t.pitch = round_up(t.tiles, 2 * FN_LANES_32)
     t.plane = (t.columns + 1) * FN_LANES_32
 
@@ -111,7 +124,7 @@ cdef void divide_tiles(
     cdef Py_ssize_t most, rows, tiles, best = 1, width = 2 * FN_LANES_32
     cdef Py_ssize_t size = FN_PLACES * sizeof(float)
     cdef double worth, highest = 0
-    lay_tiles(t, v.P, v.Q, 1)
+    lay_tiles(v, t, 1)
     most = min(TILES_BYTES // (size * v.C), <Py_ssize_t> MOST_TILES) // t.tiles
     most = min(most, images * t.rows * groups // (TASKS_A_THREAD * threads))
     for rows in range(1, most + 1):
@@ -120,7 +133,7 @@ cdef void divide_tiles(
         worth = <double> tiles / (round_up(tiles, FN_LANES_32) + FN_LANES_32 / 2)
         if worth > highest:
             best, highest = rows, worth
-    lay_tiles(t, v.P, v.Q, best)
+    lay_tiles(v, t, best)
     t.blocks = blocks(images * t.rows, t.block)
     t.strips = blocks(v.F, FN_TILE_ROWS)
     t.strips_a_block = max(SUMS_BYTES // (size * t.pitch * FN_TILE_ROWS), 1)
@@ -156,7 +169,7 @@ cdef struct TilingSpace:
 
 cdef inline Py_ssize_t plane_size(Tiling *t) noexcept nogil:
     """Elements of the rows that a block sees, each image's by themselves, and some room."""
-    return ((FN_RESULTS + 2) * t.block + 1) * t.plane + 2 * FN_LANES_32
+    return (FN_SIDE * t.block + 1) * t.plane + 2 * FN_LANES_32
 
 
 cdef TilingSpace tiling_space(Tiling *t, Py_ssize_t sums, void *memory) noexcept nogil:
@@ -165,7 +178,7 @@ cdef TilingSpace tiling_space(Tiling *t, Py_ssize_t sums, void *memory) noexcept
     s.sums = s.tiles + FN_PLACES * t.next_tiles
     s.plane = s.sums + sums
     s.patches = <fn_patch *> (s.plane + round_up(plane_size(t), 2 * FN_LANES_32))
-    s.segments = <Segment *> (s.patches + t.patches + FN_PATCHES)
+    s.segments = <Segment *> (s.patches + t.patches + t.side)
     s.count = 0
     s.bytes = <Py_ssize_t> (s.segments + t.block) - <Py_ssize_t> memory
     return s
@@ -188,9 +201,9 @@ cdef void transform_filters(
     end = min(o + strips_a_task() * rows, v.F)
     while o < end:
         fn_winograd_filters(
-            <int> min(end - o, <Py_ssize_t> FN_LANES_32), v.C, f.taps + o * f.filter, f.filter,
-            f.channel, f.turned, transformed + o // rows * rows * v.C + o % rows, rows * v.C,
-            t.next_filters)
+            t.side, <int> min(end - o, <Py_ssize_t> FN_LANES_32), v.C, f.taps + o * f.filter,
+            f.filter, f.channel, f.turned, transformed + o // rows * rows * v.C + o % rows,
+            rows * v.C, t.next_filters)
         o += FN_LANES_32
 
 
@@ -210,18 +223,18 @@ cdef void find_patches(
         s.count += 1
         for i in range(rows):
             for j in range(t.columns):
-                patch.source = plane + FN_RESULTS * i * t.plane + j * FN_LANES_32
+                patch.source = plane + t.side * i * t.plane + j * FN_LANES_32
                 patch.target = image * next_image + j * FN_LANES_32
-                patch.target += FN_RESULTS * (first + i) * v.Q
+                patch.target += t.side * (first + i) * v.Q
                 patch.rows = <int> min(
-                    v.P - FN_RESULTS * (first + i), <Py_ssize_t> FN_RESULTS)
+                    v.P - t.side * (first + i), <Py_ssize_t> t.side)
                 patch.columns = <int> min(v.Q - j * FN_LANES_32, <Py_ssize_t> FN_LANES_32)
                 patch += 1
-        plane += (FN_RESULTS * rows + 2) * t.plane
+        plane += (t.side * rows + v.KH - 1) * t.plane
         row += rows
     # The last vector is filled with what has been seen.
-    last = (patch - s.patches) % FN_PATCHES
-    for i in range(FN_PATCHES - last if last else 0):
+    last = (patch - s.patches) % t.side
+    for i in range(t.side - last if last else 0):
         patch[i] = s.patches[0]
 
 
@@ -233,9 +246,9 @@ cdef void pad_plane(
     cdef float *plane = s.plane + v.left
     cdef const float *image
     for each in range(s.count):
-        line = FN_RESULTS * s.segments[each].first - v.top
+        line = t.side * s.segments[each].first - v.top
         image = channel + s.segments[each].image * next_image + line * v.W
-        for i in range(FN_RESULTS * s.segments[each].rows + 2):
+        for i in range(t.side * s.segments[each].rows + v.KH - 1):
             if 0 <= line + i < v.H:
                 fn_winograd_pad(v.W, image + i * v.W, plane, v.H * v.W)
             plane += t.plane
@@ -249,9 +262,9 @@ cdef void transform_tiles(
     memset(s.plane, 0, plane_size(t) * sizeof(float))
     for channel in range(v.C):
         pad_plane(v, t, s, x + channel * v.H * v.W, next_image)
-        for vector in range(blocks(patches, FN_PATCHES)):
+        for vector in range(blocks(patches, t.side)):
             fn_winograd_image(
-                s.patches + vector * FN_PATCHES, s.plane, t.plane,
+                t.side, s.patches + vector * t.side, s.plane, t.plane,
                 s.tiles + channel * t.channel + vector // 2 * t.panel
                 + vector % 2 * FN_LANES_32, t.next_tiles)
 
@@ -292,9 +305,9 @@ cdef float summed_result(
     cdef const float *taps
     for c in range(v.C):
         taps = f.taps + o * f.filter + c * f.channel
-        for tap in range(FN_TAPS):
-            sum += taps[FN_TAPS - 1 - tap if f.turned else tap] * padded(
-                x, v.H, v.W, u + tap // 3 - v.top, q + tap % 3 - v.left)
+        for tap in range(taps_of(v)):
+            sum += taps[taps_of(v) - 1 - tap if f.turned else tap] * padded(
+                x, v.H, v.W, u + tap // v.KW - v.top, q + tap % v.KW - v.left)
         if sum != sum:
             break
         x += v.H * v.W
@@ -305,8 +318,8 @@ cdef void mend_results(
     Conv *v, Filters *f, Segment *segment, Py_ssize_t o, const float *x, float bias, float *out
 ) noexcept nogil:
     """Of one filter's results in a segment of an image, sum again what is not finite."""
-    cdef Py_ssize_t u = FN_RESULTS * segment.first, q
-    cdef Py_ssize_t rows = min(FN_RESULTS * segment.rows, v.P - u)
+    cdef Py_ssize_t side = side_of(v), u = side * segment.first, q
+    cdef Py_ssize_t rows = min(side * segment.rows, v.P - u)
     out += (o * v.P + u) * v.Q
     if fn_winograd_finite(rows * v.Q, out):
         return
@@ -331,7 +344,7 @@ cdef void filter_tiles(
     cdef float shift = 0
     cdef Segment segment
     cdef Filters own = f[0]
-    own.taps += group * v.F * v.C * FN_TAPS
+    own.taps += group * v.F * v.C * taps_of(v)
     x += group * v.C * v.H * v.W
     out += group * v.F * v.P * v.Q
     transformed += group * transformed_filters(t)
@@ -344,13 +357,13 @@ cdef void filter_tiles(
         for place in range(FN_PLACES):
             multiply_place(
                 v, t, &s, transformed, place, strip, last,
-                patches * (FN_LANES_32 // FN_PATCHES))
+                tiles_of(t, patches))
         for o in range(strip * FN_TILE_ROWS, min(last * FN_TILE_ROWS, v.F)):
             if bias != NULL:
                 shift = bias[o]
             fn_winograd_results(
-                patches, s.patches, s.sums + (o - strip * FN_TILE_ROWS) * t.pitch, t.next_sums,
-                shift, out + o * v.P * v.Q, v.Q)
+                t.side, patches, s.patches, s.sums + (o - strip * FN_TILE_ROWS) * t.pitch,
+                t.next_sums, shift, out + o * v.P * v.Q, v.Q)
             for each in range(s.count):
                 segment = s.segments[each]
                 mend_results(
@@ -359,10 +372,10 @@ cdef void filter_tiles(
         strip = last
     for each in range(s.count if finish != NULL else 0):
         segment = s.segments[each]
-        first = FN_RESULTS * segment.first
+        first = t.side * segment.first
         finish_rows(
             v, segment.image * next_out + (group * v.F * v.P + first) * v.Q, v.P * v.Q,
-            min(FN_RESULTS * segment.rows, v.P - first), finish, finish_task, scratch)
+            min(t.side * segment.rows, v.P - first), finish, finish_task, scratch)
 
 
 cdef void convolve_tiles(
@@ -381,6 +394,6 @@ cdef void convolve_tiles(
             c.finish_task[finish], scratch)
         return
     group = task // filter_tasks(&t)
-    own.taps += group * v.F * v.C * FN_TAPS
+    own.taps += group * v.F * v.C * taps_of(v)
     transform_filters(
         v, &t, &own, task % filter_tasks(&t), transformed + group * transformed_filters(&t))

@@ -10,10 +10,11 @@ cdef extern from "winograd.h" nogil:
     void fn_winograd_ask(
         Py_ssize_t rows, Py_ssize_t row, Py_ssize_t n, const float *source)
     void fn_winograd_slopes(
-        Py_ssize_t P, Py_ssize_t Q, int vectors, const float *slopes, float *out,
-        Py_ssize_t next)
+        int side, Py_ssize_t P, Py_ssize_t Q, int vectors, const float *slopes,
+        float *out, Py_ssize_t next)
     void fn_winograd_taps(
-        Py_ssize_t channels, Py_ssize_t row, const float *u, Py_ssize_t next, float *taps)
+        int side, Py_ssize_t channels, Py_ssize_t row, const float *u, Py_ssize_t next,
+        float *taps)
 
 cdef enum:
     FEWEST_FILTERS = 16      # of which a vector of slopes is full
@@ -34,7 +35,7 @@ cdef struct WeightTiling:
 cdef inline bint weights_by_winograd(Geometry *g, int itemsize) noexcept nogil:
     """Whether it saves work: as forward, with filters enough to fill a vector."""
     cdef Conv v = forward_conv(g)
-    return v.F >= FEWEST_FILTERS and by_winograd(&v, g.N, itemsize)
+    return v.KH == 3 and v.F >= FEWEST_FILTERS and by_winograd(&v, g.N, itemsize)
 
 
 cdef inline Py_ssize_t group_sums(WeightTiling *d) noexcept nogil:
@@ -45,6 +46,7 @@ cdef inline Py_ssize_t group_sums(WeightTiling *d) noexcept nogil:
 cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     cdef WeightTiling d
     cdef Tiling *t = &d.tiling
+    cdef Conv v = forward_conv(g)
     cdef Py_ssize_t width = 2 * FN_LANES_32, panels, wanted = 1
     d.filters, d.channels = g.F // g.groups, g.C // g.groups
     panels = blocks(d.filters, width)
@@ -53,8 +55,8 @@ cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     d.chunks = max(min(PARTIAL_SUMS // (g.groups * group_sums(&d)), MAX_CHUNKS), 1)
     d.images = blocks(g.N, d.chunks)
     d.chunks = blocks(g.N, d.images)
-    lay_tiles(t, g.P, g.Q, 1)
-    lay_tiles(t, g.P, g.Q, min(MOST_TILES // t.tiles, d.images * t.rows))
+    lay_tiles(&v, t, 1)
+    lay_tiles(&v, t, min(MOST_TILES // t.tiles, d.images * t.rows))
     d.channels_a_task = max(
         CHANNEL_TILES // (FN_PLACES * t.pitch * <Py_ssize_t> sizeof(float)) // FN_TILE_ROWS, 1)
     d.channels_a_task = blocks(d.channels, blocks(d.channels, d.channels_a_task * FN_TILE_ROWS))
@@ -72,7 +74,7 @@ cdef WeightTiling divide_weight_tiles(Geometry *g, int threads) noexcept nogil:
     d.shared = bias_bytes(g, d.chunks) + d.chunks * g.groups * group_sums(&d) * sizeof(float)
     d.scratch = max(
         weight_space(g, &d, NULL).bytes,
-        SUMMED_CHANNELS * FN_TAPS * d.row * <Py_ssize_t> sizeof(float))
+        SUMMED_CHANNELS * taps_of(&v) * d.row * <Py_ssize_t> sizeof(float))
     return d
 
 
@@ -93,7 +95,7 @@ cdef WeightSpace weight_space(Geometry *g, WeightTiling *d, void *memory) noexce
     cdef WeightSpace s
     cdef Py_ssize_t width = 2 * FN_LANES_32
     s.tiling = tiling_space(
-        &d.tiling, FN_PLACES * next_slopes(&d.tiling) + FN_RESULTS * g.Q * width, memory)
+        &d.tiling, FN_PLACES * next_slopes(&d.tiling) + d.tiling.side * g.Q * width, memory)
     s.slopes = s.tiling.sums
     s.turned = s.slopes + FN_PLACES * next_slopes(&d.tiling)
     s.offset = <Py_ssize_t *> (<char *> memory + round_up(s.tiling.bytes, 64))
@@ -112,15 +114,15 @@ cdef void turn_slopes(
     for each in range(s.tiling.count):
         segment = s.tiling.segments[each]
         for i in range(segment.rows):
-            first = FN_RESULTS * (segment.first + i)
-            rows = min(g.P - first, <Py_ssize_t> FN_RESULTS)
+            first = d.tiling.side * (segment.first + i)
+            rows = min(g.P - first, <Py_ssize_t> d.tiling.side)
             source = dout + segment.image * g.F * places + first * g.Q
             fn_winograd_ask(filters, places, rows * g.Q, source + rows * g.Q)
             turn_panel(source, places, filters, rows * g.Q, s.turned)
             fn_winograd_slopes(
-                rows, g.Q, 2 if filters > FN_LANES_32 else 1, s.turned, slopes,
+                d.tiling.side, rows, g.Q, 2 if filters > FN_LANES_32 else 1, s.turned, slopes,
                 next_slopes(&d.tiling))
-            slopes += d.tiling.columns * (FN_LANES_32 // FN_PATCHES) * width
+            slopes += tiles_of(&d.tiling, d.tiling.columns) * width
 
 
 cdef void add_tiles(
@@ -178,7 +180,7 @@ cdef void weight_tiles(
             turn_slopes(g, d, &s, dout + f * g.P * g.Q, min(width, f1 - f))
             add_tiles(
                 d, &s, v.C, 2 if f1 - f > FN_LANES_32 else 1,
-                patches * (FN_LANES_32 // FN_PATCHES), sums + f, row > begin)
+                tiles_of(&d.tiling, patches), sums + f, row > begin)
             f += width
         row = end
 
@@ -187,7 +189,7 @@ cdef float summed_weight(
     Geometry *g, const float *dout, const float *x, Py_ssize_t tap
 ) noexcept nogil:
     """One tap's gradient by one filter's dout and one channel's x, product by product."""
-    cdef Py_ssize_t i = tap // 3 - g.padding_h, j = tap % 3 - g.padding_w, n, u, q
+    cdef Py_ssize_t i = tap // g.KW - g.padding_h, j = tap % g.KW - g.padding_w, n, u, q
     cdef float sum = 0
     for n in range(g.N):
         for u in range(g.P):
@@ -209,7 +211,7 @@ cdef void add_weight_tiles(
     cdef Py_ssize_t group = task // channel_blocks
     cdef Py_ssize_t c0 = task % channel_blocks * SUMMED_CHANNELS, o, k, i, place, chunk
     cdef Py_ssize_t channels = min(d.channels - c0, <Py_ssize_t> SUMMED_CHANNELS)
-    cdef Py_ssize_t K = d.channels * FN_TAPS, next_chunk = g.groups * group_sums(d)
+    cdef Py_ssize_t taps = g.KH * g.KW, K = d.channels * taps, next_chunk = g.groups * group_sums(d)
     cdef float *sums = <float *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef float *here
     cdef float *part
@@ -224,15 +226,15 @@ cdef void add_weight_tiles(
             part = here + chunk * next_chunk
             for i in range(channels * d.row):
                 here[i] += part[i]
-    fn_winograd_taps(channels, d.row, sums, d.place, scratch)
-    dW += group * d.filters * K + c0 * FN_TAPS
-    fn_transpose_32(scratch, d.row, channels * FN_TAPS, d.filters, dW, K)
+    fn_winograd_taps(d.tiling.side, channels, d.row, sums, d.place, scratch)
+    dW += group * d.filters * K + c0 * taps
+    fn_transpose_32(scratch, d.row, channels * taps, d.filters, dW, K)
     dout += group * d.filters * g.P * g.Q
     x += (group * d.channels + c0) * g.H * g.W
     for o in range(d.filters):
-        if fn_winograd_finite(channels * FN_TAPS, dW + o * K):
+        if fn_winograd_finite(channels * taps, dW + o * K):
             continue
-        for k in range(channels * FN_TAPS):
+        for k in range(channels * taps):
             if dW[o * K + k] - dW[o * K + k] != 0:
                 dW[o * K + k] = summed_weight(
-                    g, dout + o * g.P * g.Q, x + k // FN_TAPS * g.H * g.W, k % FN_TAPS)
+                    g, dout + o * g.P * g.Q, x + k // taps * g.H * g.W, k % taps)

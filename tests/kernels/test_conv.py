@@ -90,6 +90,10 @@ PATHS = {
     "tiles, wide": (2, 16, (11, 45), 19, (3, 3), {"padding_h": 2}),
     "tiles, groups": (5, 32, (27, 27), 72, (3, 3), {"groups": 2, "padding_w": 1}),
     "tiles, many images": (60, 8, (14, 17), 9, (3, 3), {}),
+    "tiles, 5x5": (3, 24, (16, 16), 40, (5, 5), {"padding_h": 2, "padding_w": 2}),
+    "tiles, 5x5, deep": (3, 200, (11, 14), 20, (5, 5), {"padding_h": 2, "padding_w": 2}),
+    "tiles, 5x5, groups": (4, 32, (27, 27), 72, (5, 5), {"groups": 2, "padding_w": 3}),
+    "tiles, 5x5, many images": (40, 16, (16, 18), 17, (5, 5), {"padding_h": 1}),
     "many images": (70, 2, (6, 7), 9, (3, 3), {}),
     "large": (1, 16, (150, 60), 8, (3, 3), {}),
 }  # fmt: skip

@@ -47,17 +47,18 @@ def training(model: Any) -> Callable[..., Any]:
     return step
 
 
-def test_after_tiles_too() -> None:
-    """3x3 filters of many channels, across images and in groups, and their gradients."""
+@pytest.mark.parametrize("taps", [3, 5])
+def test_after_tiles_too(taps: int) -> None:
+    """Filters of many channels, across images and in groups, and their gradients."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((9, 12, 13, 27)).astype(np.float32)
     y = rng.integers(0, 3, 9)
     found = []
     for fuses in (True, False):
         model = layers.Sequential(
-            layers.Conv2d(12, 32, 3, padding=1), layers.ReLU(),
-            layers.Conv2d(32, 48, 3, padding=1, groups=2), layers.Tanh(),
-            layers.Conv2d(48, 20, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1),
+            layers.Conv2d(12, 32, taps, padding=taps // 2), layers.ReLU(),
+            layers.Conv2d(32, 48, taps, padding=taps // 2, groups=2), layers.Tanh(),
+            layers.Conv2d(48, 20, taps), layers.ReLU(), layers.AdaptiveAvgPool2d(1),
             layers.Flatten(), layers.Linear(20, 3), seed=1,
         )  # fmt: skip
         losses, names = replayed(fuses, training(model), X, y)
