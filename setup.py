@@ -20,8 +20,8 @@ GNU = sys.platform != "win32"
 ISA_FLAGS = {"baseline": []}
 if GNU and platform.machine().lower() in ("x86_64", "amd64"):
     avx512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
-    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
-    ISA_FLAGS["avx512"] = ["-mavx2", "-mfma", *avx512, "-mprefer-vector-width=512"]
+    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma", "-mprfchw"]
+    ISA_FLAGS["avx512"] = ["-mavx2", "-mfma", "-mprfchw", *avx512, "-mprefer-vector-width=512"]
 
 # Floating point means what it says: no contraction, and no flag that changes a result.
 FLAGS = ["-pthread", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]

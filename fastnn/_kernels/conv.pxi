@@ -256,13 +256,8 @@ cdef void finish_rows(
     task_t finish_task, floating *scratch
 ) noexcept nogil:
     """The elementwise call on some rows of all filters' results, the first of them at start."""
-    cdef Py_ssize_t o
-    if rows == v.P:
-        finish_elements(finish, finish_task, start, v.F * plane, <floating *> NULL, scratch)
-        return
-    for o in range(v.F):
-        finish_elements(
-            finish, finish_task, start + o * plane, rows * v.Q, <floating *> NULL, scratch)
+    finish_runs(
+        finish, finish_task, start, rows * v.Q, v.F, plane, <floating *> NULL, 0, scratch)
 
 
 # --- conv2d(x, W, b, stride, padding, dilation, groups, out) --------------------------

@@ -168,8 +168,7 @@ cdef void input_gradient(
                     u0, min(d.rows, v.P - u0))
             turned += g.groups * packed_filters(&v, &d)
     if finish != NULL:
-        finish_elements(
-            finish, finish_task, task * v.F * t.plane, v.F * t.plane, <floating *> NULL, scratch)
+        finish_elements(finish, finish_task, task * v.F * t.plane, v.F * t.plane, scratch)
 
 
 # --- the call -------------------------------------------------------------------------

@@ -5,6 +5,9 @@
 # columns lie side by side; it is packed if they do not, or if its rows lie so far apart, in
 # powers of two, that they would fall on each other in the caches.
 
+cdef extern from "simd.h" nogil:
+    void FN_PREFETCH_TO_WRITE(const void *address)
+
 cdef extern from "gemm_types.h" nogil:
     const int FN_TILE_ROWS, FN_TALLEST, FN_LANES_32, FN_LANES_64, FN_VECTOR_BYTES
     const int FN_PARTIAL_IS_FAST, FN_DOT_COLUMNS, FN_AHEAD
@@ -41,9 +44,10 @@ cdef extern from "gemm_types.h" nogil:
 cdef enum:
     K_BLOCK = 1024         # bytes of a row of A: as many rows of a panel of B fill a first cache
     COLUMN_BLOCK = 1024    # bytes of a row of B in one task
-    ROW_BLOCK = 128        # rows of A in one task, at most
+    ROW_BLOCK = 144        # rows of A in one task, at most: whole tiles of any height
     A_GAP = 16             # elements between rows of A that are moved apart
     WORTH_SHARING = 2000000  # multiply-adds: some tens of microseconds on one core
+    LINE = 64              # bytes that memory gives at once
     TASKS_A_THREAD = 4     # so that the last one to end is not waited for long
 
 # C (M, N) = A (M, K) B (K, N) + bias (N,), all reached through strides.
@@ -59,7 +63,7 @@ cdef struct Product:
     Call *finish              # an elementwise call that follows each block of C, or NULL
     task_t finish_task
     bint passes_on            # a block of C lies in the scratch until the call has read it
-    Py_ssize_t row_block, column_block, tasks
+    Py_ssize_t row_blocks, column_block, tasks
 
 
 cdef inline bint is_narrow(Product *p, int itemsize) noexcept nogil:
@@ -91,27 +95,42 @@ cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
     return blocks(n, unit) * unit
 
 
+cdef inline Py_ssize_t first_row(Product *p, Py_ssize_t block) noexcept nogil:
+    """Where a block of rows begins: each has as many tiles as another, or one more."""
+    return min(blocks(p.M, FN_TILE_ROWS) * block // p.row_blocks * FN_TILE_ROWS, p.M)
+
+
+cdef inline Py_ssize_t most_rows(Product *p) noexcept nogil:
+    """Of a block."""
+    return min(blocks(blocks(p.M, FN_TILE_ROWS), p.row_blocks) * FN_TILE_ROWS, p.M)
+
+
 cdef void divide(Product *p, Call *c) noexcept nogil:
-    """Choose the blocks of C that are one task each: large ones, but enough for all threads."""
+    """Choose the blocks of C that are one task each: large ones, but enough for all threads.
+
+    Each thread has columns of its own, if there are enough: the next product with the same
+    matrix then finds them in the same core's cache.
+    """
     cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1, row_blocks
     if is_skinny(p, c.itemsize):
         divide_skinny(p, c)
         return
     if p.a_row != 1:
         columns //= 2
-    p.row_block, p.column_block = max(p.M, 1), columns
+    p.row_blocks, p.column_block = 1, columns
     if <double> p.M * p.N * max(p.K, 1) < WORTH_SHARING:
         p.tasks = p.M > 0 and p.N > 0
         return
     if c.threads > 1:
         wanted = TASKS_A_THREAD * c.threads
     while p.column_block > columns // 4 and (
-        blocks(p.N, p.column_block) * blocks(p.M, 64) < wanted
+        blocks(p.N, p.column_block) < c.threads
+        or blocks(p.N, p.column_block) * blocks(p.M, 64) < wanted
     ):
         p.column_block //= 2
     row_blocks = max(blocks(wanted, blocks(p.N, p.column_block)), blocks(p.M, ROW_BLOCK))
-    p.row_block = max(round_up(blocks(p.M, row_blocks), FN_TILE_ROWS), 4 * FN_TILE_ROWS)
-    p.tasks = blocks(p.M, p.row_block) * blocks(p.N, p.column_block)
+    p.row_blocks = min(row_blocks, blocks(blocks(p.M, FN_TILE_ROWS), 4))
+    p.tasks = p.row_blocks * blocks(p.N, p.column_block)
 
 
 cdef inline Py_ssize_t k_block(Py_ssize_t K, int itemsize) noexcept nogil:
@@ -205,17 +224,16 @@ cdef inline Py_ssize_t block_bytes(Product *p, int itemsize) noexcept nogil:
     """Room for the block of C that a task makes, if it is not kept."""
     if not p.passes_on or p.tasks == 0:
         return 0
-    return p.row_block * (p.N if p.tasks == 1 else p.column_block) * itemsize
+    return most_rows(p) * (p.N if p.tasks == 1 else p.column_block) * itemsize
 
 
 cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogil:
     """One task: a block of rows and columns of C."""
-    cdef Py_ssize_t row_blocks = blocks(p.M, p.row_block)
-    cdef Py_ssize_t i0 = task % row_blocks * p.row_block
-    cdef Py_ssize_t i1 = min(i0 + p.row_block, p.M)
+    cdef Py_ssize_t i0 = first_row(p, task % p.row_blocks)
+    cdef Py_ssize_t i1 = first_row(p, task % p.row_blocks + 1)
     cdef Py_ssize_t widest = COLUMN_BLOCK // <Py_ssize_t> sizeof(floating)
     # A product that is not divided has one task, of any number of column blocks.
-    cdef Py_ssize_t j0 = task // row_blocks * p.column_block
+    cdef Py_ssize_t j0 = task // p.row_blocks * p.column_block
     cdef Py_ssize_t end = p.N if p.tasks == 1 else min(j0 + p.column_block, p.N)
     cdef Py_ssize_t k0, depth, block = k_block(p.K, sizeof(floating)), first = j0
     cdef Product where = p[0]
@@ -231,7 +249,8 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
         k0 = 0
         while k0 == 0 or k0 < p.K:
             depth = min(block, p.K - k0)
-            multiply_block(&where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
+            multiply_block(
+                p, &where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
             k0 += max(depth, 1)
         j0 += widest
     if p.finish != NULL:
@@ -246,35 +265,25 @@ cdef void finish_block(
 
     Its other arrays lie as p says, C, if it is not kept, as ``where`` says.
     """
-    cdef Py_ssize_t i
-    if p.c_column == 1 and j0 == 0 and j1 == p.c_row:
-        finish_run(p, where, i0, 0, (i1 - i0) * p.c_row, scratch)
-    elif p.c_row == 1 and i0 == 0 and i1 == p.c_column:
-        finish_run(p, where, 0, j0, (j1 - j0) * p.c_column, scratch)
-    elif p.c_column == 1:
-        for i in range(i0, i1):
-            finish_run(p, where, i, j0, j1 - j0, scratch)
-    else:  # the product is turned over: its columns are rows in memory
-        for i in range(j0, j1):
-            finish_run(p, where, i0, i, i1 - i0, scratch)
-
-
-cdef inline void finish_run(
-    Product *p, Product *where, Py_ssize_t i, Py_ssize_t j, Py_ssize_t n, floating *scratch
-) noexcept nogil:
-    """The elementwise call on n elements, which begin with that of row i and column j."""
+    cdef Py_ssize_t start = i0 * p.c_row + j0 * p.c_column
+    cdef Py_ssize_t n = i1 - i0, runs = j1 - j0, step = p.c_column, passed_step = where.c_column
     cdef floating *passed_on = NULL
     if p.passes_on:
-        passed_on = <floating *> where.c + i * where.c_row + j * where.c_column
-    finish_elements(
-        p.finish, p.finish_task, i * p.c_row + j * p.c_column, n, passed_on, scratch)
+        passed_on = <floating *> where.c + i0 * where.c_row + j0 * where.c_column
+    if p.c_column == 1:  # or the product is turned over: its columns are rows in memory
+        n, runs, step, passed_step = runs, n, p.c_row, where.c_row
+    finish_runs(
+        p.finish, p.finish_task, start, n, runs, step, passed_on, passed_step, scratch)
 
 
 cdef void multiply_block(
-    Product *p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1,
+    Product *p, Product *where, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1,
     Py_ssize_t k0, Py_ssize_t depth, floating *scratch
 ) noexcept nogil:
-    """Add to rows i0:i1 and columns j0:j1 of C what A's columns k0.. and B's rows k0.. give."""
+    """Add to rows i0:i1 and columns j0:j1 of C what A's columns k0.. and B's rows k0.. give.
+
+    C lies as ``where`` says.
+    """
     cdef int width = 2 * (FN_LANES_32 if floating is float else FN_LANES_64)
     # Strips of equal height: 6 and 6 rows keep more sums going than 8 and 4.
     cdef int rows = <int> (i1 - i0) if i1 - i0 <= FN_TALLEST else (
@@ -320,8 +329,10 @@ cdef void multiply_block(
             i = i0 + strip * rows
             m = <int> min(<Py_ssize_t> rows, i1 - i)
             a = first_a + strip * a_strip
-            c = <floating *> p.c + i * p.c_row + (j0 + j) * p.c_column
+            c = <floating *> where.c + i * where.c_row + (j0 + j) * where.c_column
             kept = NULL
+            if p.passes_on and p.c_column == 1 and k0 + depth == p.K:
+                ask_for_weights(p, i, j0 + j, m, n, sizeof(floating))
             # Of a panel that few strips use, the first brings in the next one.
             ask = how == IN_PLACE and strip == 0 and j0 + j + 2 * width <= p.N and (
                 i1 - i0 <= 4 * FN_TILE_ROWS and p.b_k * <Py_ssize_t> sizeof(floating) >= 1024)
@@ -332,15 +343,27 @@ cdef void multiply_block(
                 kept = scratch
             else:
                 b, b_k = scratch + (0 if how == KEPT else j * depth), width
-            if p.c_column == 1:
+            if where.c_column == 1:
                 gemm_tile(
-                    m, n, depth, a, a_row, a_k, b, b_k, c, p.c_row,
+                    m, n, depth, a, a_row, a_k, b, b_k, c, where.c_row,
                     bias + j if bias != NULL else NULL, k0 > 0, kept, ask)
             else:
                 gemm_tile(
                     m, n, depth, a, a_row, a_k, b, b_k, tile, width, <floating *> NULL,
                     False, kept, ask)
-                spread(tile, width, m, n, c, p.c_row, p.c_column, k0 > 0)
+                spread(tile, width, m, n, c, where.c_row, where.c_column, k0 > 0)
+
+
+cdef inline void ask_for_weights(
+    Product *p, Py_ssize_t i0, Py_ssize_t j0, int rows, int columns, int itemsize
+) noexcept nogil:
+    """Bring in what the tile's gradients are to update, while they are computed."""
+    cdef const char *row
+    cdef Py_ssize_t i, line
+    for i in range(i0, i0 + rows):
+        row = <const char *> p.finish.array[0] + (i * p.c_row + j0) * itemsize
+        for line in range(blocks(columns * itemsize, LINE)):
+            FN_PREFETCH_TO_WRITE(row + line * LINE)
 
 
 cdef inline void gemm_tile(

@@ -58,7 +58,7 @@ cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
         multiply_dots(&p, task, <const floating *> c.memory)
         if p.finish != NULL:
             finish_block(
-                &p, &p, task * p.row_block, min((task + 1) * p.row_block, p.M), 0, p.N, scratch)
+                &p, &p, first_row(&p, task), first_row(&p, task + 1), 0, p.N, scratch)
     else:
         multiply(&p, task, scratch)
 

@@ -36,7 +36,7 @@ cdef void multiply_dots(
     Product *p, Py_ssize_t task, const floating *packed
 ) noexcept nogil:
     """One task: a block of rows of C, all its columns."""
-    cdef Py_ssize_t i0 = task * p.row_block, rows = min(p.row_block, p.M - i0)
+    cdef Py_ssize_t i0 = first_row(p, task), rows = first_row(p, task + 1) - i0
     cdef Py_ssize_t b_row = dot_row(p, sizeof(floating)) if p.b_k != 1 else p.b_column
     cdef Py_ssize_t k0 = 0, depth, block = DOT_BLOCK // <Py_ssize_t> sizeof(floating)
     cdef const floating *b = packed if p.b_k != 1 else <const floating *> p.b

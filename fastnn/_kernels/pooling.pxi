@@ -212,7 +212,7 @@ cdef void max_pool2d_backward(
     if c.finish[OF_DX] != NULL:
         finish_elements(
             c.finish[OF_DX], c.finish_task[OF_DX], first * p.H * p.W, planes * p.H * p.W,
-            <floating *> NULL, scratch)
+            scratch)
 
 
 cdef void avg_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:

@@ -20,11 +20,14 @@
 #define FN_UNROLL _Pragma("GCC unroll 16")
 /* Into the second cache: rows that lie a power of two apart would push each other out of the first. */
 #define FN_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+/* The same of what is to be written: no other core keeps it. */
+#define FN_PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1, 2)
 #else
 #define FN_INLINE static inline
 #define FN_APART static
 #define FN_UNROLL
 #define FN_PREFETCH(address) (void)(address)
+#define FN_PREFETCH_TO_WRITE(address) (void)(address)
 #endif
 
 #if !defined(__GNUC__)

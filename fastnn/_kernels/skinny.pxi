@@ -27,7 +27,7 @@ cdef inline bint is_packed(Product *p) noexcept nogil:
 cdef void divide_skinny(Product *p, Call *c) noexcept nogil:
     """Blocks of columns, as wide as the threads allow."""
     cdef Py_ssize_t wanted = 2 * c.threads if c.threads > 1 else 1
-    p.row_block, p.column_block = p.M, SKINNY_COLUMNS // c.itemsize
+    p.row_blocks, p.column_block = 1, SKINNY_COLUMNS // c.itemsize
     while p.column_block > COLUMN_BLOCK // c.itemsize and blocks(p.N, p.column_block) < wanted:
         p.column_block //= 2
     p.tasks = blocks(p.N, p.column_block)
