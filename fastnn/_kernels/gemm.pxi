@@ -60,6 +60,7 @@ cdef struct Product:
     void *c
     Py_ssize_t c_row, c_column
     const void *bias
+    const void *strips        # A packed, or NULL
     Call *finish              # an elementwise call that follows each block of C, or NULL
     task_t finish_task
     bint passes_on            # a block of C lies in the scratch until the call has read it
@@ -105,15 +106,23 @@ cdef inline Py_ssize_t most_rows(Product *p) noexcept nogil:
     return min(blocks(blocks(p.M, FN_TILE_ROWS), p.row_blocks) * FN_TILE_ROWS, p.M)
 
 
+cdef inline Py_ssize_t panel_bytes(int itemsize) noexcept nogil:
+    """Of one k of a panel of B, as wide as a tile."""
+    return 2 * max(FN_VECTOR_BYTES, itemsize)
+
+
 cdef void divide(Product *p, Call *c) noexcept nogil:
     """Choose the blocks of C that are one task each: large ones, but enough for all threads.
 
     Each thread has columns of its own, if there are enough: the next product with the same
     matrix then finds them in the same core's cache.
     """
-    cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1, row_blocks
+    cdef Py_ssize_t columns = COLUMN_BLOCK // c.itemsize, wanted = 1
     if is_skinny(p, c.itemsize):
         divide_skinny(p, c)
+        return
+    if has_strips(p, c.itemsize):
+        divide_strips(p, c)
         return
     if p.a_row != 1:
         columns //= 2
@@ -128,9 +137,15 @@ cdef void divide(Product *p, Call *c) noexcept nogil:
         or blocks(p.N, p.column_block) * blocks(p.M, 64) < wanted
     ):
         p.column_block //= 2
-    row_blocks = max(blocks(wanted, blocks(p.N, p.column_block)), blocks(p.M, ROW_BLOCK))
-    p.row_blocks = min(row_blocks, blocks(blocks(p.M, FN_TILE_ROWS), 4))
-    p.tasks = p.row_blocks * blocks(p.N, p.column_block)
+    divide_rows(p, wanted)
+
+
+cdef inline void divide_rows(Product *p, Py_ssize_t wanted) noexcept nogil:
+    """Blocks of a few tiles or more, as many as the tasks wanted need beside those of columns."""
+    cdef Py_ssize_t column_blocks = blocks(p.N, p.column_block)
+    p.row_blocks = max(blocks(wanted, column_blocks), blocks(p.M, ROW_BLOCK))
+    p.row_blocks = min(p.row_blocks, blocks(blocks(p.M, FN_TILE_ROWS), 4))
+    p.tasks = p.row_blocks * column_blocks
 
 
 cdef inline Py_ssize_t k_block(Py_ssize_t K, int itemsize) noexcept nogil:
@@ -164,10 +179,12 @@ cdef Py_ssize_t packing_bytes(Product *p, int itemsize) noexcept nogil:
     cdef Py_ssize_t depth = k_block(p.K, itemsize), rows = min(p.M, <Py_ssize_t> ROW_BLOCK)
     if is_skinny(p, itemsize):
         return skinny_bytes(p, itemsize)
-    cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
+    if has_strips(p, itemsize):
+        return strip_depth(p.K, itemsize) * panel_bytes(itemsize)
+    cdef Py_ssize_t b = depth * round_up(COLUMN_BLOCK, panel_bytes(itemsize))
     if strip_packing(p, rows, p.N, depth, itemsize) == AS_IT_IS:
         return b
-    return round_up(b + round_up(rows, FN_TILE_ROWS) * (depth + A_GAP) * itemsize, FN_VECTOR_BYTES)
+    return round_up(b + round_up(rows, FN_TILE_ROWS) * (depth + A_GAP) * itemsize, LINE)
 
 
 cdef enum Packing:
@@ -237,6 +254,8 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
     cdef Py_ssize_t end = p.N if p.tasks == 1 else min(j0 + p.column_block, p.N)
     cdef Py_ssize_t k0, depth, block = k_block(p.K, sizeof(floating)), first = j0
     cdef Product where = p[0]
+    if p.strips != NULL:
+        block = strip_depth(p.K, sizeof(floating))
     if p.passes_on:
         if p.c_column == 1:
             where.c_row = end - j0
@@ -249,8 +268,12 @@ cdef void multiply(Product *p, Py_ssize_t task, floating *scratch) noexcept nogi
         k0 = 0
         while k0 == 0 or k0 < p.K:
             depth = min(block, p.K - k0)
-            multiply_block(
-                p, &where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
+            if p.strips != NULL:
+                multiply_strips(
+                    p, &where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
+            else:
+                multiply_block(
+                    p, &where, i0, i1, j0, min(j0 + widest, end), k0, depth, scratch)
             k0 += max(depth, 1)
         j0 += widest
     if p.finish != NULL:
@@ -298,7 +321,7 @@ cdef void multiply_block(
     cdef floating *c
     cdef floating *kept
     cdef floating *strips = scratch + k_block(p.K, sizeof(floating)) * round_up(
-        COLUMN_BLOCK, 2 * FN_VECTOR_BYTES) // <Py_ssize_t> sizeof(floating)
+        COLUMN_BLOCK, panel_bytes(sizeof(floating))) // <Py_ssize_t> sizeof(floating)
     cdef floating tile[FN_TILE_SIZE]
     cdef int m, n
     cdef Packing how = packing(p, i1 - i0, j1 - j0, sizeof(floating))

@@ -1,4 +1,4 @@
-/* gemm.h, narrow.h, conv.h and conv_weights.h for float and for double. */
+/* gemm.h, strips.h, narrow.h, conv.h and conv_weights.h for float and for double. */
 #ifndef FASTNN_GEMM_TYPES_H
 #define FASTNN_GEMM_TYPES_H
 #include "simd.h"
@@ -43,11 +43,15 @@
 /* How many rows of B ahead a tile that packs them asks for. */
 #define FN_AHEAD 16
 
+/* After how many k a tile of strips.h asks the memory for something. */
+#define FN_ASK_STEPS 16
+
 #define T float
 #define V fn_v32
 #define L FN_LANES_32
 #define F(name) name##_32
 #include "gemm.h"
+#include "strips.h"
 #include "narrow.h"
 #include "conv.h"
 #include "conv_weights.h"
@@ -61,6 +65,7 @@
 #define L FN_LANES_64
 #define F(name) name##_64
 #include "gemm.h"
+#include "strips.h"
 #include "narrow.h"
 #include "conv.h"
 #include "conv_weights.h"

@@ -11,6 +11,7 @@ from fastnn._kernels.call cimport *
 
 include "finish.pxi"
 include "gemm.pxi"
+include "strips.pxi"
 include "skinny.pxi"
 include "narrow.pxi"
 include "skinny_backward.pxi"

@@ -9,22 +9,40 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
     p.b, p.b_k, p.b_column = c.array[1], c.stride[2], c.stride[3]
     p.bias, p.c, p.c_row, p.c_column = c.array[2], c.array[3], p.N, 1
     p.finish, p.finish_task, p.passes_on = c.finish[OF_Y], c.finish_task[OF_Y], False
+    p.strips = NULL
+
+
+cdef void plan_product(Product *p, Call *c) noexcept nogil:
+    """A phase that packs A, where that pays, and the product's own."""
+    c.phases = 2
+    c.tasks[0], c.tasks[1] = strip_tasks(p, c.itemsize), p.tasks
+    c.shared, c.scratch = strip_bytes(p, c.itemsize), packing_bytes(p, c.itemsize)
+
+
+cdef void product(
+    Product *p, Call *c, int phase, Py_ssize_t task, floating *scratch
+) noexcept nogil:
+    """One task of either phase."""
+    if strip_tasks(p, c.itemsize) > 0:
+        p.strips = c.memory
+    if phase == 0:
+        pack_strips(p, task, <floating *> c.memory)
+    else:
+        multiply(p, task, scratch)
 
 
 cdef void plan_matmul(Call *c) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
     arrange(&p, c)
-    c.phases = 1
-    c.tasks[0] = p.tasks
-    c.scratch = packing_bytes(&p, c.itemsize)
+    plan_product(&p, c)
 
 
 cdef void matmul(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
     arrange(&p, c)
-    multiply(&p, task, scratch)
+    product(&p, c, phase, task, scratch)
 
 
 # --- linear(x, W, b, y) ---------------------------------------------------------------
@@ -37,12 +55,12 @@ cdef void plan_linear(Call *c) noexcept nogil:
     cdef Product p
     set_matmul(c, &p)
     divide(&p, c)
-    c.phases = 2
-    c.tasks[0] = 0
-    c.tasks[1] = p.tasks
     if not takes_dots(&p, c.itemsize):
-        c.scratch = packing_bytes(&p, c.itemsize)
-    elif p.b_k != 1:
+        plan_product(&p, c)
+        return
+    c.phases = 2
+    c.tasks[0], c.tasks[1] = 0, p.tasks
+    if p.b_k != 1:
         c.tasks[0] = p.N if p.tasks > 1 else 1
         c.shared = p.N * dot_row(&p, c.itemsize) * c.itemsize
 
@@ -51,16 +69,16 @@ cdef void linear(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcep
     cdef Product p
     set_matmul(c, &p)
     divide(&p, c)
-    if phase == 0:
+    if not takes_dots(&p, sizeof(floating)):
+        product(&p, c, phase, task, scratch)
+    elif phase == 0:
         pack_columns(
             &p, task, p.N if c.tasks[0] == 1 else task + 1, <floating *> c.memory)
-    elif takes_dots(&p, sizeof(floating)):
+    else:
         multiply_dots(&p, task, <const floating *> c.memory)
         if p.finish != NULL:
             finish_block(
                 &p, &p, first_row(&p, task), first_row(&p, task + 1), 0, p.N, scratch)
-    else:
-        multiply(&p, task, scratch)
 
 
 # --- linear_backward(dout, x, W, dx, dW, db) ------------------------------------------
@@ -86,6 +104,11 @@ cdef void set_linear_backward(Call *c, Product *dx, Product *dW) noexcept nogil:
     arrange(dW, c)
     if c.array[4] == NULL:
         dW.tasks = 0
+    dx.strips = dW.strips = NULL
+    if strip_tasks(dx, c.itemsize) > 0:
+        dx.strips = c.memory
+    if strip_tasks(dW, c.itemsize) > 0:
+        dW.strips = <char *> c.memory + strip_bytes(dx, c.itemsize)
 
 
 cdef void plan_linear_backward(Call *c) noexcept nogil:
@@ -94,14 +117,16 @@ cdef void plan_linear_backward(Call *c) noexcept nogil:
         plan_owned(c)
         return
     set_linear_backward(c, &dx, &dW)
-    c.phases = 1
-    c.tasks[0] = 1 + dx.tasks + dW.tasks
+    c.phases = 2
+    c.tasks[0] = strip_tasks(&dx, c.itemsize) + strip_tasks(&dW, c.itemsize)
+    c.tasks[1] = 1 + dx.tasks + dW.tasks
     if dx.tasks <= 1 and dW.tasks <= 1:
-        c.tasks[0] = 1  # too little to share: one task does it all
+        c.tasks[1] = 1  # too little to share: one task does it all
     elif c.finish[OF_DW] != NULL and dx.tasks > 0:
         # What follows dW may write to W, which dx reads.
-        c.phases = 2
-        c.tasks[0], c.tasks[1] = 1 + dx.tasks, dW.tasks
+        c.phases = 3
+        c.tasks[1], c.tasks[2] = 1 + dx.tasks, dW.tasks
+    c.shared = strip_bytes(&dx, c.itemsize) + strip_bytes(&dW, c.itemsize)
     c.scratch = max(
         packing_bytes(&dx, c.itemsize),
         packing_bytes(&dW, c.itemsize) + block_bytes(&dW, c.itemsize))
@@ -111,14 +136,21 @@ cdef void linear_backward(
     Call *c, int phase, Py_ssize_t task, floating *scratch
 ) noexcept nogil:
     cdef Product dx, dW
-    cdef Py_ssize_t part, end
+    cdef Py_ssize_t part, end, packs_dx
     if owns_rows(c):
         run_owned(c, phase, task, scratch)
         return
     set_linear_backward(c, &dx, &dW)
-    if phase == 1:
+    if phase == 0:
+        packs_dx = strip_tasks(&dx, sizeof(floating))
+        if task < packs_dx:
+            pack_strips(&dx, task, <floating *> dx.strips)
+        else:
+            pack_strips(&dW, task - packs_dx, <floating *> dW.strips)
+        return
+    if phase == 2:
         task += 1 + dx.tasks
-    end = 1 + dx.tasks + dW.tasks if c.phases == 1 and c.tasks[0] == 1 else task + 1
+    end = 1 + dx.tasks + dW.tasks if c.phases == 2 and c.tasks[1] == 1 else task + 1
     for part in range(task, end):
         if part > dx.tasks:
             multiply(&dW, part - dx.tasks - 1, scratch)

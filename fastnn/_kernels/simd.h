@@ -22,12 +22,14 @@
 #define FN_PREFETCH(address) __builtin_prefetch(address, 0, 2)
 /* The same of what is to be written: no other core keeps it. */
 #define FN_PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1, 2)
+#define FN_PREFETCH_FIRST(address) __builtin_prefetch(address, 0, 3)
 #else
 #define FN_INLINE static inline
 #define FN_APART static
 #define FN_UNROLL
 #define FN_PREFETCH(address) (void)(address)
 #define FN_PREFETCH_TO_WRITE(address) (void)(address)
+#define FN_PREFETCH_FIRST(address) (void)(address)
 #endif
 
 #if !defined(__GNUC__)
@@ -100,6 +102,25 @@ FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) {
 #else
 FN_INLINE fn_v32 fn_fma_32(fn_v32 a, fn_v32 b, fn_v32 c) { return a * b + c; }
 FN_INLINE fn_v64 fn_fma_64(fn_v64 a, fn_v64 b, fn_v64 c) { return a * b + c; }
+#endif
+
+/* *a * b + c: with AVX-512 the multiply-add itself reads the element and spreads it. */
+#if defined(__AVX512F__) && defined(__GNUC__)
+FN_INLINE fn_v32 fn_fma_at_32(const float *a, fn_v32 b, fn_v32 c) {
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
+    return c;
+}
+FN_INLINE fn_v64 fn_fma_at_64(const double *a, fn_v64 b, fn_v64 c) {
+    __asm__("vfmadd231pd %2%{1to8%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
+    return c;
+}
+#else
+FN_INLINE fn_v32 fn_fma_at_32(const float *a, fn_v32 b, fn_v32 c) {
+    return fn_fma_32(FN_SPLAT_32(*a), b, c);
+}
+FN_INLINE fn_v64 fn_fma_at_64(const double *a, fn_v64 b, fn_v64 c) {
+    return fn_fma_64(FN_SPLAT_64(*a), b, c);
+}
 #endif
 
 /* The first n lanes of a vector, 0 <= n <= lanes; the others load as zero and are not stored.

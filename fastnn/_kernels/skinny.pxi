@@ -36,8 +36,8 @@ cdef void divide_skinny(Product *p, Call *c) noexcept nogil:
 cdef inline Py_ssize_t skinny_bytes(Product *p, int itemsize) noexcept nogil:
     """Room for one panel; where B's columns do not lie side by side, for a block as elsewhere."""
     if is_packed(p):
-        return K_BLOCK // itemsize * round_up(COLUMN_BLOCK, 2 * FN_VECTOR_BYTES)
-    return FN_AHEAD * max(2 * FN_VECTOR_BYTES, itemsize * 2)
+        return K_BLOCK // itemsize * round_up(COLUMN_BLOCK, panel_bytes(itemsize))
+    return FN_AHEAD * panel_bytes(itemsize)
 
 
 cdef void multiply_skinny(

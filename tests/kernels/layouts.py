@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +71,11 @@ WRITABLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "swapped and strided": swapped_and_strided,
 }
 READABLE = {**WRITABLE, "read only": read_only}
+
+
+def views(matrix: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """What a matrix looks like to a product: its name, and where the elements lie."""
+    yield "C", matrix
+    yield "transposed", np.asfortranarray(matrix)
+    yield "columns of a wider one", np.repeat(matrix, 2, axis=1)[:, ::2]
+    yield "rows of a wider one", np.hstack([matrix, matrix[:, :7]])[:, : matrix.shape[1]]

@@ -94,12 +94,13 @@ def test_no_bit_changes(
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("batch", [1, 19])
+@pytest.mark.parametrize("batch", [1, 19, 77])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_bit_changes_where_a_task_owns_rows_of_a_large_matrix(
+def test_no_bit_changes_with_a_large_matrix(
     optimizer: str, batch: int, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It makes their dx, and updates them before other tasks have made theirs."""
+    """At small batches a task owns rows of it: it makes their dx, and updates them before other
+    tasks have made theirs.  At larger ones what it is multiplied with is packed before."""
     given = (layers.ReLU, optimizer, (570, 1040, 530, 10), batch, dtype)
     before = fastnn.get_num_threads()
     found = []
@@ -120,7 +121,7 @@ def test_no_bit_changes_where_a_task_owns_rows_of_a_large_matrix(
     np.testing.assert_equal(found[0][6 + 4 :], found[2][6 + 4 :])  # gradients, where kept
 
 
-@pytest.mark.parametrize("batch", [1, 9, 32])
+@pytest.mark.parametrize("batch", [1, 9, 32, 77])
 def test_a_step_in_python_updates_a_large_matrix_to_the_same_bits(batch: int) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((batch, 1040)).astype(np.float32)
