@@ -72,8 +72,8 @@ cdef void divide_strips(Product *p, Call *c) noexcept nogil:
 cdef void pack_strips(Product *p, Py_ssize_t task, floating *strips) noexcept nogil:
     """Some rows of A: for each block of k the strips of all rows, each k by k."""
     cdef Py_ssize_t i0 = task * STRIPS_ROWS, rows = min(<Py_ssize_t> STRIPS_ROWS, p.M - i0)
-    cdef Py_ssize_t all_rows = round_up(p.M, FN_TILE_ROWS), block = strip_depth(p.K, sizeof(floating))
-    cdef Py_ssize_t k0 = 0, depth, i, k
+    cdef Py_ssize_t all_rows = round_up(p.M, FN_TILE_ROWS)
+    cdef Py_ssize_t block = strip_depth(p.K, sizeof(floating)), k0 = 0, depth, i, k
     cdef const floating *a
     cdef floating *packed
     while k0 < p.K:
