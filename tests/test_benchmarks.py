@@ -254,6 +254,24 @@ def test_the_readme_quotes_the_committed_features(monkeypatch: pytest.MonkeyPatc
     assert f"\n{readme_table(result)}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def committed(name: str) -> list[dict[str, Any]]:
+    result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    rows: list[dict[str, Any]] = result["rows"]
+    return rows
+
+
+def test_the_readmes_sentences_quote_the_committed_results() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (eleven,) = [row for row in committed("peers") if row["name"] == "eleven-lines"]
+    (loop,) = [each for each in eleven["against"] if each["side"] == "numpy"]
+    milliseconds = eleven["microseconds"]["fastnn"] / 1000
+    assert f"take {milliseconds:.3g} ms, {loop['ratio']:.3g} times less than the loop" in readme
+    alexnet = {row["side"]: row for row in committed("memory") if row["name"] == "alexnet"}
+    own, torch = (alexnet[side]["peak_mb"] / 1000 for side in ("fastnn", "torch"))
+    assert f"takes {own:.2f} GB at its peak" in readme
+    assert f"{own / torch:.2f} times PyTorch's {torch:.2f} GB" in readme
+
+
 @pytest.mark.parametrize(("name", "filters"), [("lenet", 2), ("alexnet", 5)])
 def test_the_committed_nets_have_learned(name: str, filters: int) -> None:
     """At least 90 % of what was held out, as the README says."""
