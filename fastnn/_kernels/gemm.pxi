@@ -311,7 +311,7 @@ cdef void multiply_block(
     # Strips of equal height: 6 and 6 rows keep more sums going than 8 and 4.
     cdef int rows = <int> (i1 - i0) if i1 - i0 <= FN_TALLEST else (
         <int> blocks(i1 - i0, blocks(i1 - i0, FN_TILE_ROWS)))
-    cdef bint ask
+    cdef bint ask, asks_for_weights = p.passes_on and p.c_column == 1 and p.tasks > 1
     cdef Py_ssize_t strip, panel, i, j, b_k
     cdef const floating *a
     cdef const floating *first_a = <const floating *> p.a + i0 * p.a_row + k0 * p.a_k
@@ -354,7 +354,7 @@ cdef void multiply_block(
             a = first_a + strip * a_strip
             c = <floating *> where.c + i * where.c_row + (j0 + j) * where.c_column
             kept = NULL
-            if p.passes_on and p.c_column == 1 and k0 + depth == p.K:
+            if asks_for_weights and k0 + depth == p.K:
                 ask_for_weights(p, i, j0 + j, m, n, sizeof(floating))
             # Of a panel that few strips use, the first brings in the next one.
             ask = how == IN_PLACE and strip == 0 and j0 + j + 2 * width <= p.N and (
@@ -380,7 +380,8 @@ cdef void multiply_block(
 cdef inline void ask_for_weights(
     Product *p, Py_ssize_t i0, Py_ssize_t j0, int rows, int columns, int itemsize
 ) noexcept nogil:
-    """Bring in what the tile's gradients are to update, while they are computed."""
+    """Bring in what the tile's gradients are to update, while they are computed: where tasks
+    share it, some of it is in another core's cache."""
     cdef const char *row
     cdef Py_ssize_t i, line
     for i in range(i0, i0 + rows):
