@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 from fastnn._kernels.call cimport *
 
 include "finish.pxi"
+include "division.pxi"
 include "gemm.pxi"
 include "strips.pxi"
 include "skinny.pxi"
