@@ -138,3 +138,32 @@ static void F(fn_conv_rows)(
     (void)before, (void)rows, (void)after, (void)Q, (void)W, (void)shift, (void)source, (void)target;
 #endif
 }
+
+/* Where rows of results are as long as the image's, these follow each other in both, and vectors are
+ * written where they belong.  Which of their elements lie in the image is the same for all channels:
+ * as bits, first a row of them and then a vector, for which 64 have to be enough. */
+static void F(fn_conv_inside)(
+    ptrdiff_t before, ptrdiff_t rows, ptrdiff_t after, ptrdiff_t Q, ptrdiff_t shift, uint16_t *inside)
+{
+    const ptrdiff_t first = before * Q, end = first + rows * Q, n = end + after * Q;
+    const int left = FN_CLAMP(-shift, Q), right = FN_CLAMP(Q - shift, Q);
+    uint64_t row = left < right ? (1ull << right) - (1ull << left) : 0;
+    for (ptrdiff_t width = Q; width < Q + L; width *= 2)
+        row |= row << width;
+    for (ptrdiff_t i = 0, column = 0; i < n; i += L) {
+        const uint64_t begun = (1ull << FN_CLAMP(first - i, L)) - 1;
+        const uint64_t ended = (1ull << FN_CLAMP(end - i, L)) - 1;
+        *inside++ = (uint16_t)(row >> column & ended & ~begun);
+        for (column += L; column >= Q;)
+            column -= Q;
+    }
+}
+
+FN_APART void F(fn_conv_run)(ptrdiff_t n, const uint16_t *inside, const T *source, T *target) {
+#if FN_PARTIAL_IS_FAST
+    for (ptrdiff_t i = 0; i < n; i += L)
+        F(fn_store)(target + i, F(fn_load_where)(source + i, *inside++));
+#else
+    (void)n, (void)inside, (void)source, (void)target;
+#endif
+}

@@ -25,7 +25,7 @@ cdef enum:
     DEPTH_BYTES = 768       # of a filter's taps in one block of channels
     IMAGE_BYTES = 262144    # of a block's image: half of a second-level cache, or less
     COPY_COST = 8           # of a vector of the image, in vectors of multiply-adds
-    TASK_WORK = 400000      # multiply-adds of a task, at least, where a batch has enough of them
+    TASK_WORK = 1200000     # multiply-adds of a task, at least, where a batch has enough of them
 
 # How a convolution is divided: sizes alone decide on ``channels``, and so on the order of every
 # sum; the number of threads only on who does what.
@@ -83,10 +83,10 @@ cdef void divide_conv(
     d.strips = blocks(v.F, FN_TILE_ROWS)
     d.strip = blocks(v.F, d.strips)
     d.rows, d.images = best_rows(v, d, itemsize), 1
+    if shared and work < TASK_WORK:
+        d.images = <Py_ssize_t> (TASK_WORK / max(work, 1) + 0.5)
+        d.images = max(min(d.images, images * groups // (2 * TASKS_A_THREAD * threads)), 1)
     if shared and threads > 1:
-        if work < TASK_WORK:
-            d.images = <Py_ssize_t> (TASK_WORK / max(work, 1))
-            d.images = max(min(d.images, images * groups // (TASKS_A_THREAD * threads)), 1)
         while d.rows > 1 and images * groups * blocks(v.P, d.rows) < TASKS_A_THREAD * threads:
             d.rows = blocks(d.rows, 2)
     d.row_blocks, d.image_blocks = blocks(v.P, d.rows), blocks(images, d.images)
@@ -94,9 +94,9 @@ cdef void divide_conv(
     d.tasks = d.parts if shared else min(d.parts, 1)
 
 
-# The scratch of a task: the taps' offsets, the image, a tile.
+# The scratch of a task: the image and how it is laid out, a tile.
 cdef struct Workspace:
-    Py_ssize_t *offset
+    Layout layout
     Py_ssize_t *step        # of the taps in a panel
     void *image
     void *panel
@@ -107,10 +107,10 @@ cdef struct Workspace:
 cdef Workspace workspace(Conv *v, Division *d, int itemsize, void *memory) noexcept nogil:
     cdef Workspace w
     cdef Py_ssize_t start = <Py_ssize_t> memory, at
-    w.offset = <Py_ssize_t *> start
-    at = d.channels * taps_of(v) * sizeof(Py_ssize_t)
+    w.layout = empty_layout(memory, v, d.channels)
+    at = layout_bytes(v, d.channels, d.rows, itemsize)
     w.step = <Py_ssize_t *> (start + at)
-    at = round_up(2 * at, 64)
+    at = round_up(at + d.channels * taps_of(v) * sizeof(Py_ssize_t), 64)
     w.panel = <void *> (start + at)
     at = round_up(at + d.channels * taps_of(v) * 2 * lanes_of(itemsize) * itemsize, 64)
     w.image = <void *> (start + at)
@@ -169,13 +169,14 @@ cdef void convolve_block(
 ) noexcept nogil:
     """Rows u0:u0 + n of the results of one image."""
     cdef Py_ssize_t channel = 0, channels, k
-    for k in range(d.channels * taps_of(v)):
+    for k in range(d.channels * taps_of(v) if d.strips >= PANEL_STRIPS else 0):
         w.step[k] = 2 * lanes_of(sizeof(floating)) * k
-    find_offsets(v, d.channels, n, sizeof(floating), w.offset)
+    lay_out(v, d.channels, u0, n, sizeof(floating), &w.layout)
     while channel == 0 or channel < v.C:
         channels = min(d.channels, v.C - channel)
         copy_image(
-            v, source + channel * v.H * v.W, channels, u0, n, <floating *> w.image)
+            v, source + channel * v.H * v.W, channels, u0, n, <floating *> w.image,
+            &w.layout)
         convolve_channels(
             v, d, t, w, filters, packed, bias if channel == 0 else NULL, out + u0 * t.row,
             n * v.Q, channel, channels * taps_of(v))
@@ -198,7 +199,7 @@ cdef void convolve_channels(
     for panel in range(blocks(places, width)):
         j = panel * width
         count = <int> min(width, places - j)
-        image, offset = <const floating *> w.image + j, w.offset
+        image, offset = <const floating *> w.image + j, w.layout.offset
         if d.strips >= PANEL_STRIPS:
             if floating is float:
                 fn_conv_panel_32(K, image, offset, <floating *> w.panel)

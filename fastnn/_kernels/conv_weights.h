@@ -53,8 +53,44 @@ static void F(fn_taps_tile)(
 #undef TILE
 }
 
-/* Filters by taps, places in the lanes: c[i][j] (+)= sum over images and places p of
- * d[i][p] image[offset[j] + p]. */
+/* The same for all taps of square filters in one channel, one vector of filters: of the image only a
+ * copy with its zeros is needed, of rows as far apart as `pitch`. */
+FN_INLINE void F(fn_square)(
+    const int side, ptrdiff_t P, ptrdiff_t Q, const T *image, ptrdiff_t pitch, const T *d, T *c,
+    ptrdiff_t c_row, int add)
+{
+    V sum[FN_SQUARE][FN_SQUARE];
+    FN_UNROLL for (int i = 0; i < side; i++)
+        FN_UNROLL for (int j = 0; j < side; j++)
+            sum[i][j] = F(FN_SPLAT)((T)0);
+    for (ptrdiff_t p = 0; p < P; p++, image += pitch)
+        for (ptrdiff_t q = 0; q < Q; q++, d += L) {
+            const V filters = F(fn_load)(d);
+            FN_UNROLL for (int i = 0; i < side; i++)
+                FN_UNROLL for (int j = 0; j < side; j++)
+                    sum[i][j] = F(fn_fma_at)(image + i * pitch + q + j, filters, sum[i][j]);
+        }
+    FN_UNROLL for (int i = 0; i < side; i++)
+        FN_UNROLL for (int j = 0; j < side; j++) {
+            T *place = c + (i * side + j) * c_row;
+            F(fn_store)(place, add ? F(fn_load)(place) + sum[i][j] : sum[i][j]);
+        }
+}
+
+FN_APART void F(fn_square_tile)(
+    int side, ptrdiff_t P, ptrdiff_t Q, const T *image, ptrdiff_t pitch, const T *d, T *c,
+    ptrdiff_t c_row, int add)
+{
+    if (side == 3)
+        F(fn_square)(3, P, Q, image, pitch, d, c, c_row, add);
+#if FN_SQUARE == 5
+    if (side == 5)
+        F(fn_square)(5, P, Q, image, pitch, d, c, c_row, add);
+#endif
+}
+
+/* Filters by taps, places in the lanes: vector c[i][j] (+)= sum over images and places p of
+ * d[i][p] image[offset[j] + p], lane by lane; c's rows are c_row vectors long. */
 FN_INLINE void F(fn_places)(
     const int rows, const int taps, ptrdiff_t images, ptrdiff_t places,
     const T *image, ptrdiff_t next_image, const ptrdiff_t *offset,
@@ -64,7 +100,7 @@ FN_INLINE void F(fn_places)(
     const int part = (int)(places % L);
     FN_UNROLL for (int i = 0; i < rows; i++)
         FN_UNROLL for (int j = 0; j < taps; j++)
-            sum[i][j] = F(FN_SPLAT)((T)0);
+            sum[i][j] = add ? F(fn_load)(c + (i * c_row + j) * L) : F(FN_SPLAT)((T)0);
     for (ptrdiff_t n = 0; n < images; n++) {
         ptrdiff_t p = 0;
         for (; p + L <= places; p += L) {
@@ -91,12 +127,19 @@ FN_INLINE void F(fn_places)(
         d += next_d;
     }
     FN_UNROLL for (int i = 0; i < rows; i++)
-        FN_UNROLL for (int j = 0; j < taps; j += L) {
-            const int columns = taps - j < L ? taps - j : L;
-            T *place = c + i * c_row + j;
-            const V value = F(fn_sums)(&sum[i][j], columns);
-            F(fn_store_part)(place, add ? F(fn_load_part)(place, columns) + value : value, columns);
-        }
+        FN_UNROLL for (int j = 0; j < taps; j++)
+            F(fn_store)(c + (i * c_row + j) * L, sum[i][j]);
+}
+
+/* The sums of the lanes of n vectors. */
+static void F(fn_fold)(ptrdiff_t n, const T *vectors, T *sums) {
+    for (ptrdiff_t i = 0; i < n; i += L) {
+        const int count = n - i < L ? (int)(n - i) : L;
+        V each[L];
+        FN_UNROLL for (int j = 0; j < L; j++)
+            each[j] = j < count ? F(fn_load)(vectors + (i + j) * L) : F(FN_SPLAT)((T)0);
+        F(fn_store_part)(sums + i, F(fn_sums)(each, L), count);
+    }
 }
 
 static void F(fn_places_tile)(
@@ -122,4 +165,30 @@ static void F(fn_places_tile)(
     }
 #undef TILES
 #undef TILE
+}
+
+/* All places of a filter, summed lane by lane for a while and then in double. */
+static double F(fn_place_sum)(ptrdiff_t n, const T *d) {
+    double total = 0;
+    while (n > 0) {
+        const ptrdiff_t run = n < 64 * L ? n : 64 * L;
+        V sum[4];
+        FN_UNROLL for (int j = 0; j < 4; j++)
+            sum[j] = F(FN_SPLAT)((T)0);
+        ptrdiff_t p = 0;
+        for (; p + 4 * L <= run; p += 4 * L)
+            FN_UNROLL for (int j = 0; j < 4; j++)
+                sum[j] += F(fn_load)(d + p + j * L);
+        for (; p + L <= run; p += L)
+            sum[0] += F(fn_load)(d + p);
+        if (p < run)
+            sum[1] += F(fn_load_part)(d + p, (int)(run - p));
+        sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        T first[L];
+        F(fn_store)(first, F(fn_sums)(sum, 1));
+        total += (double)first[0];
+        d += run;
+        n -= run;
+    }
+    return total;
 }

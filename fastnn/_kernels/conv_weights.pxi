@@ -2,25 +2,14 @@
 #
 # The sum over images and places is cut into chunks of images, blocks of rows within them, and
 # the chunks' partial sums are added in order: all by sizes alone.  A tile holds either taps by
-# filters, with dout turned so that filters fill the lanes, or, where filters or taps are few,
-# filters by taps with places in the lanes, for which nothing is turned.
+# filters, with dout turned so that filters fill the lanes; or, where one vector of them is enough,
+# all taps of a small square, which leave nothing of the registers idle; or, where filters or
+# taps are few, filters by taps with places in the lanes, for which nothing is turned.
 
 cdef extern from "gemm_types.h" nogil:
-    const int FN_PLACES_ROWS, FN_PLACES_TAPS
-    void fn_taps_tile_32(
-        int taps, int vectors, Py_ssize_t places, const float *image,
-        const Py_ssize_t *offset, const float *d, float *c, Py_ssize_t c_row, int add)
-    void fn_taps_tile_64(
-        int taps, int vectors, Py_ssize_t places, const double *image,
-        const Py_ssize_t *offset, const double *d, double *c, Py_ssize_t c_row, int add)
-    void fn_places_tile_32(
-        int rows, int taps, Py_ssize_t images, Py_ssize_t places, const float *image,
-        Py_ssize_t next_image, const Py_ssize_t *offset, const float *d,
-        Py_ssize_t next_d, Py_ssize_t d_row, float *c, Py_ssize_t c_row, int add)
-    void fn_places_tile_64(
-        int rows, int taps, Py_ssize_t images, Py_ssize_t places, const double *image,
-        Py_ssize_t next_image, const Py_ssize_t *offset, const double *d,
-        Py_ssize_t next_d, Py_ssize_t d_row, double *c, Py_ssize_t c_row, int add)
+    const int FN_PLACES_ROWS, FN_PLACES_TAPS, FN_SQUARE
+    void fn_fold_32(Py_ssize_t n, const float *vectors, float *sums)
+    void fn_fold_64(Py_ssize_t n, const double *vectors, double *sums)
 
 cdef enum:
     MAX_CHUNKS = 16
@@ -29,9 +18,10 @@ cdef enum:
     PLACES_FILTERS = 32      # whose rows of dout stay in the first cache
     TURNING_COST = 12        # of a vector of dout, in vectors of multiply-adds
     IMAGES_BYTES = 32768     # of the images that places-in-lanes tiles walk at once: a first cache
+    LANES_BYTES = 65536      # of the sums that they keep, lane by lane
 
 cdef struct WeightDivision:
-    bint by_places
+    bint by_places, by_squares
     Py_ssize_t filters, channels, taps, K  # of one group
     Py_ssize_t row           # elements of a row of partial sums: (K, filters) or (filters, K)
     Py_ssize_t images        # of one chunk,
@@ -50,6 +40,11 @@ cdef inline Py_ssize_t bias_bytes(Geometry *g, Py_ssize_t chunks) noexcept nogil
 cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
     """Elements of one chunk's and group's sums."""
     return (d.filters if d.by_places else d.K) * d.row
+
+
+cdef inline Py_ssize_t lanes_bytes(WeightDivision *d, int itemsize) noexcept nogil:
+    """Of a task's sums with places in the lanes."""
+    return d.filters * d.channels_a_task * d.taps * lanes_of(itemsize) * itemsize
 
 
 cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexcept nogil:
@@ -89,6 +84,10 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
         d.filters <= PLACES_FILTERS and (FN_PARTIAL_IS_FAST or places % lanes == 0)
         and d.filters * d.K * blocks(places, lanes)
         < d.K * vectors * places + TURNING_COST * d.filters * places // lanes)
+    d.by_squares = (
+        not d.by_places and d.filters <= lanes and g.KH == g.KW and (g.KH == 3 or g.KH == 5)
+        and g.KH <= FN_SQUARE
+        and g.stride_h == g.stride_w == g.dilation_h == g.dilation_w == 1)
     d.row = d.K if d.by_places else panels * width
     d.chunks = max(min(PARTIAL_SUMS // max(g.groups * partial_size(&d), 1), MAX_CHUNKS), 1)
     d.images = max(blocks(g.N, d.chunks), 1)
@@ -96,7 +95,10 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     d.rows, d.batch = max(min(PLACES // g.Q, g.P), 1), 1
     d.filters_a_task, d.channels_a_task = panels * width, d.channels
     if d.by_places:
-        v = weight_conv(g, &d, d.channels)
+        d.channels_a_task = max(
+            LANES_BYTES // max(d.filters * d.taps * lanes * itemsize, 1), 1)
+        d.channels_a_task = blocks(d.channels, max(blocks(d.channels, d.channels_a_task), 1))
+        v = weight_conv(g, &d, d.channels_a_task)
         d.rows = g.P
         while d.rows > 1 and image_size(&v, v.C, d.rows, itemsize) * itemsize > IMAGES_BYTES:
             d.rows = blocks(d.rows, 2)
@@ -111,22 +113,13 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
     d.shared = bias_bytes(g, d.chunks) + d.chunks * g.groups * partial_size(&d) * itemsize
-    d.scratch = round_up(v.C * d.taps * sizeof(Py_ssize_t), 64)
+    d.scratch = layout_bytes(&v, v.C, d.rows, itemsize)
     d.scratch += d.batch * round_up(image_size(&v, v.C, d.rows, itemsize) * itemsize, 64)
-    d.scratch += (d.rows * g.Q * width + 64) * itemsize
+    if d.by_places:
+        d.scratch += lanes_bytes(&d, itemsize)
+    else:
+        d.scratch += (d.rows * g.Q * width + 64) * itemsize
     return d
-
-
-cdef void sum_bias(
-    Geometry *g, Py_ssize_t n0, Py_ssize_t n1, const floating *dout, Py_ssize_t f0,
-    Py_ssize_t f1, double *bias
-) noexcept nogil:
-    """What the results of filters f0:f1 of a group add to their bias, in images n0:n1."""
-    cdef Py_ssize_t f, n
-    for f in range(f0, f1):
-        bias[f] = 0
-        for n in range(n0, n1):
-            bias[f] += wide_sum(dout + (n * g.F + f) * g.P * g.Q, g.P * g.Q)
 
 
 cdef void add_bias(
@@ -158,121 +151,53 @@ cdef void weight_gradient(
     cdef double *bias = <double *> shared + chunk * g.F + group * d.filters
     cdef floating *partial = <floating *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef Conv v = weight_conv(g, d, c1 - c0)
+    cdef Layout layout = empty_layout(scratch, &v, v.C)
+    cdef floating *lanes
+    scratch = <floating *> (
+        <char *> scratch + layout_bytes(&v, v.C, d.rows, sizeof(floating)))
+    lanes = scratch
+    if d.by_places:
+        scratch = <floating *> (<char *> scratch + lanes_bytes(d, sizeof(floating)))
     partial += (chunk * g.groups + group) * partial_size(d)
     dout += group * d.filters * g.P * g.Q
     x += (group * d.channels + c0) * g.H * g.W
-    if with_db and c_block == 0:
-        sum_bias(g, n, end, dout, f0, f1, bias)
     if not with_dW:
+        if c_block == 0:
+            sum_biases(g, d.rows, n, end, dout, f0, f1, bias)
         return
     if n >= end:
         for f in range(partial_size(d)):
             partial[f] = 0
+    if with_db and c_block == 0:
+        for f in range(f0, f1):
+            bias[f] = 0
+    else:
+        bias = NULL
     first = n
     while n < end:
         if d.by_places:
             add_places(
-                g, d, &v, n, min(d.batch, end - n), dout, x, partial + c0 * d.taps, n > first,
+                g, d, &v, n, min(d.batch, end - n), dout, x, lanes, bias, n > first, &layout,
                 scratch)
+        elif d.by_squares:
+            add_squares(
+                g, d, &v, dout + n * g.F * g.P * g.Q, x + n * g.C * g.H * g.W,
+                partial + c0 * d.taps * d.row, bias, n > first, scratch)
         else:
             add_taps(
                 g, d, &v, dout + (n * g.F + f0) * g.P * g.Q, f1 - f0, x + n * g.C * g.H * g.W,
-                partial + c0 * d.taps * d.row + f0, n > first, scratch)
+                partial + c0 * d.taps * d.row + f0, bias + f0 if bias != NULL else NULL,
+                n > first, &layout, scratch)
         n += d.batch
-
-
-cdef void add_taps(
-    Geometry *g, WeightDivision *d, Conv *v, const floating *dout, Py_ssize_t filters,
-    const floating *x, floating *partial, bint add, floating *scratch
-) noexcept nogil:
-    """Add one image's part to partial (K, row), for some filters and the channels of v."""
-    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, u0 = 0, n, f, k
-    cdef Py_ssize_t K = v.C * d.taps, strip = blocks(K, blocks(K, FN_TILE_ROWS))
-    cdef Py_ssize_t places = g.P * g.Q
-    cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
-    cdef floating *image = <floating *> (
-        <char *> scratch + round_up(v.C * d.taps * sizeof(Py_ssize_t), 64))
-    cdef floating *panel
-    cdef int taps, vectors
-    while u0 < g.P:
-        n = min(d.rows, g.P - u0)
-        panel = image + round_up(image_size(v, v.C, n, sizeof(floating)), 64)
-        find_offsets(v, v.C, n, sizeof(floating), offset)
-        copy_image(v, x, v.C, u0, n, image)
-        f = 0
-        while f < filters:
-            vectors = 2 if filters - f > lanes else 1
-            turn_panel(
-                dout + f * places + u0 * g.Q, places, min(width, filters - f), n * g.Q, panel)
-            k = 0
-            while k < K:
-                taps = <int> min(strip, K - k)
-                if floating is float:
-                    fn_taps_tile_32(
-                        taps, vectors, n * g.Q, image, offset + k, panel,
-                        partial + k * d.row + f, d.row, add or u0 > 0)
-                else:
-                    fn_taps_tile_64(
-                        taps, vectors, n * g.Q, image, offset + k, panel,
-                        partial + k * d.row + f, d.row, add or u0 > 0)
-                k += strip
-            f += width
-        u0 += n
-
-
-cdef void turn_panel(
-    const floating *dout, Py_ssize_t row, Py_ssize_t filters, Py_ssize_t places, floating *panel
-) noexcept nogil:
-    """panel[place][filter], whole vectors of filters: zeros fill the last."""
-    cdef Py_ssize_t lanes = lanes_of(sizeof(floating)), width = 2 * lanes, place, f
-    if floating is float:
-        fn_transpose_32(dout, row, filters, places, panel, width)
-    else:
-        fn_transpose_64(dout, row, filters, places, panel, width)
-    if filters % lanes:
-        for place in range(places):
-            for f in range(filters, round_up(filters, lanes)):
-                panel[place * width + f] = 0
-
-
-cdef void add_places(
-    Geometry *g, WeightDivision *d, Conv *v, Py_ssize_t n0, Py_ssize_t images,
-    const floating *dout, const floating *x, floating *partial, bint add, floating *scratch
-) noexcept nogil:
-    """Add the part of some images to partial (filters, row), for the channels of v."""
-    cdef Py_ssize_t u0 = 0, n, i, k, f, size, places = g.P * g.Q, K = v.C * d.taps
-    cdef Py_ssize_t *offset = <Py_ssize_t *> scratch
-    cdef floating *image = <floating *> (
-        <char *> scratch + round_up(v.C * d.taps * sizeof(Py_ssize_t), 64))
-    cdef const floating *slope
-    cdef Py_ssize_t strip = blocks(K, blocks(K, FN_PLACES_TAPS))
-    cdef int rows, taps
-    while u0 < g.P:
-        n = min(d.rows, g.P - u0)
-        size = image_size(v, v.C, n, sizeof(floating))
-        find_offsets(v, v.C, n, sizeof(floating), offset)
-        for i in range(images):
-            copy_image(v, x + (n0 + i) * g.C * g.H * g.W, v.C, u0, n, image + i * size)
-        k = 0
-        while k < K:
-            taps = <int> min(strip, K - k)
-            f = 0
-            while f < d.filters:
-                rows = <int> min(<Py_ssize_t> FN_PLACES_ROWS, d.filters - f)
-                slope = dout + (n0 * g.F + f) * places + u0 * g.Q
-                if floating is float:
-                    fn_places_tile_32(
-                        rows, taps, images, n * g.Q, image, size, offset + k, slope,
-                        g.F * places, places, partial + f * d.row + k, d.row,
-                        add or u0 > 0)
-                else:
-                    fn_places_tile_64(
-                        rows, taps, images, n * g.Q, image, size, offset + k, slope,
-                        g.F * places, places, partial + f * d.row + k, d.row,
-                        add or u0 > 0)
-                f += rows
-            k += taps
-        u0 += n
+    for f in range(d.filters if d.by_places and n > first else 0):
+        if floating is float:
+            fn_fold_32(
+                v.C * d.taps, lanes + f * v.C * d.taps * lanes_of(sizeof(floating)),
+                partial + f * d.row + c0 * d.taps)
+        else:
+            fn_fold_64(
+                v.C * d.taps, lanes + f * v.C * d.taps * lanes_of(sizeof(floating)),
+                partial + f * d.row + c0 * d.taps)
 
 
 cdef enum:

@@ -38,6 +38,13 @@
 #define FN_PLACES_TAPS 4
 #endif
 
+/* The side of the largest filters for whose taps there are registers, one vector of sums each. */
+#if FN_VECTOR_BYTES == 64
+#define FN_SQUARE 5
+#else
+#define FN_SQUARE 3
+#endif
+
 #define FN_CLAMP(n, most) ((int)((n) < 0 ? 0 : (n) > (most) ? (most) : (n)))
 
 /* How many rows of B ahead a tile that packs them asks for. */

@@ -4,7 +4,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 from cython cimport floating
 from libc.math cimport INFINITY, M_PI, cos, fabs, fabsf, floor, log, pow, powf, sin, sqrt, sqrtf
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t
 from libc.string cimport memcpy, memset
 
 from fastnn._kernels.call cimport *
@@ -26,6 +26,7 @@ include "patches.pxi"
 include "winograd.pxi"
 include "conv.pxi"
 include "conv_weights.pxi"
+include "conv_sums.pxi"
 include "winograd_weights.pxi"
 include "conv_backward.pxi"
 include "pooling.pxi"

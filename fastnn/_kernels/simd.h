@@ -124,8 +124,8 @@ FN_INLINE fn_v64 fn_fma_at_64(const double *a, fn_v64 b, fn_v64 c) {
 #endif
 
 /* The first n lanes of a vector, 0 <= n <= lanes; the others load as zero and are not stored.
- * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one, and that
- * there is one of the lanes from `first` to before `end`. */
+ * FN_PARTIAL_IS_FAST says that a partial load costs about as much as a whole one, and that there is
+ * one of the lanes from `first` to before `end`, and one of those whose bit is set. */
 #if defined(__AVX512F__)
 #define FN_PARTIAL_IS_FAST 1
 #define FN_MASK(n) ((uint32_t)((1ull << (n)) - 1))
@@ -140,6 +140,12 @@ FN_INLINE fn_v32 fn_load_between_32(const float *p, int first, int end) {
 }
 FN_INLINE fn_v64 fn_load_between_64(const double *p, int first, int end) {
     return _mm512_maskz_loadu_pd((__mmask8)(FN_MASK(end) & ~FN_MASK(first)), p);
+}
+FN_INLINE fn_v32 fn_load_where_32(const float *p, int bits) {
+    return _mm512_maskz_loadu_ps((__mmask16)bits, p);
+}
+FN_INLINE fn_v64 fn_load_where_64(const double *p, int bits) {
+    return _mm512_maskz_loadu_pd((__mmask8)bits, p);
 }
 FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
     _mm512_mask_storeu_ps(p, (__mmask16)FN_MASK(n), v);
@@ -166,6 +172,16 @@ FN_INLINE fn_v32 fn_load_between_32(const float *p, int first, int end) {
 }
 FN_INLINE fn_v64 fn_load_between_64(const double *p, int first, int end) {
     return _mm256_maskload_pd(p, _mm256_andnot_si256(fn_mask_64(first), fn_mask_64(end)));
+}
+FN_INLINE fn_v32 fn_load_where_32(const float *p, int bits) {
+    const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return _mm256_maskload_ps(
+        p, _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), lane), lane));
+}
+FN_INLINE fn_v64 fn_load_where_64(const double *p, int bits) {
+    const __m256i lane = _mm256_setr_epi64x(1, 2, 4, 8);
+    return _mm256_maskload_pd(
+        p, _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), lane), lane));
 }
 FN_INLINE void fn_store_part_32(float *p, fn_v32 v, int n) {
     _mm256_maskstore_ps(p, fn_mask_32(n), v);

@@ -118,7 +118,7 @@ cdef void turn_slopes(
             rows = min(g.P - first, <Py_ssize_t> d.tiling.side)
             source = dout + segment.image * g.F * places + first * g.Q
             fn_winograd_ask(filters, places, rows * g.Q, source + rows * g.Q)
-            turn_panel(source, places, filters, rows * g.Q, s.turned)
+            turn_panel(source, places, filters, rows * g.Q, s.turned, width)
             fn_winograd_slopes(
                 d.tiling.side, rows, g.Q, 2 if filters > FN_LANES_32 else 1, s.turned, slopes,
                 next_slopes(&d.tiling))
@@ -164,8 +164,8 @@ cdef void weight_tiles(
     x += (group * d.channels + c0) * g.H * g.W
     sums += (chunk * g.groups + group) * group_sums(d) + c0 * d.row
     if with_db and c_block == 0:
-        sum_bias(
-            g, n, last, dout, f0, f1, <double *> shared + chunk * g.F + group * d.filters)
+        sum_biases(
+            g, g.P, n, last, dout, f0, f1, <double *> shared + chunk * g.F + group * d.filters)
     if not with_dW:
         return
     for f in range(v.C):

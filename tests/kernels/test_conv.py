@@ -68,8 +68,8 @@ def test_any_geometry(arguments):
 
 
 # Channels, size, filters, taps and geometry that take each path: rows read in place and panels,
-# one block of k and several, sums of weights by taps and by places, blocks of rows, tiles of
-# minimal filtering, in one image and across them.
+# one block of k and several, sums of weights by taps, by squares of them and by places, blocks of
+# rows, tiles of minimal filtering, in one image and across them.
 PATHS = {
     "one channel": (3, 1, (28, 28), 8, (5, 5), {"padding_h": 2, "padding_w": 2}),
     "whole vectors": (2, 8, (16, 32), 16, (3, 3), {"padding_h": 1, "padding_w": 1}),
@@ -95,6 +95,13 @@ PATHS = {
     "tiles, 5x5, groups": (4, 32, (27, 27), 72, (5, 5), {"groups": 2, "padding_w": 3}),
     "tiles, 5x5, many images": (40, 16, (16, 18), 17, (5, 5), {"padding_h": 1}),
     "many images": (70, 2, (6, 7), 9, (3, 3), {}),
+    "squares": (5, 7, (14, 14), 16, (5, 5), {"padding_h": 2, "padding_w": 2}),
+    "squares, blocks of rows": (2, 3, (40, 21), 15, (5, 5), {"padding_h": 3}),
+    "squares, half a vector": (9, 5, (12, 12), 8, (3, 3), {"padding_w": 1}),
+    "squares, groups": (3, 6, (15, 17), 45, (5, 5), {"groups": 3, "padding_w": 2}),
+    "places, blocks of channels": (5, 90, (9, 9), 5, (5, 5), {"padding_h": 2, "padding_w": 2}),
+    "places, rows too long for masks": (2, 3, (7, 64), 6, (3, 3), {"padding_w": 1}),
+    "places, much padding": (2, 2, (5, 6), 7, (3, 9), {"padding_h": 4, "padding_w": 4}),
     "large": (1, 16, (150, 60), 8, (3, 3), {}),
 }  # fmt: skip
 
