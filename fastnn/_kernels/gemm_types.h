@@ -51,7 +51,7 @@
 #define FN_AHEAD 16
 
 /* After how many k a tile of strips.h asks the memory for something. */
-#define FN_ASK_STEPS 16
+#define FN_ASK_STEPS 8
 
 #define T float
 #define V fn_v32

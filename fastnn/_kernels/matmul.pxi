@@ -14,6 +14,9 @@ cdef void set_matmul(Call *c, Product *p) noexcept nogil:
 
 cdef void plan_product(Product *p, Call *c) noexcept nogil:
     """A phase that packs A, where that pays, and the product's own."""
+    if is_deep(p, c.itemsize):
+        plan_deep(p, c)
+        return
     c.phases = 2
     c.tasks[0], c.tasks[1] = strip_tasks(p, c.itemsize), p.tasks
     c.shared, c.scratch = strip_bytes(p, c.itemsize), packing_bytes(p, c.itemsize)
@@ -23,6 +26,12 @@ cdef void product(
     Product *p, Call *c, int phase, Py_ssize_t task, floating *scratch
 ) noexcept nogil:
     """One task of either phase."""
+    if is_deep(p, c.itemsize):
+        if phase == 0:
+            multiply_part(p, task, <floating *> c.memory, scratch)
+        else:
+            add_parts(p, task, <const floating *> c.memory, scratch)
+        return
     if strip_tasks(p, c.itemsize) > 0:
         p.strips = c.memory
     if phase == 0:
