@@ -267,6 +267,7 @@ cdef class Kernel:
         c.itemsize = 4
         for i in range(MAX_FINISHES):
             c.finish[i] = NULL
+        c.before = NULL
         c.passes_on = False
         for i in range(self.size_count):
             c.size[i] = self.fixed[i]

@@ -50,6 +50,8 @@ ctypedef struct Call:
     void *memory                     # the shared bytes
     Call *finish[MAX_FINISHES]       # elementwise calls that a program has each block of a
     task_t finish_task[MAX_FINISHES]  # product followed by, or NULL
+    Call *before                     # what makes a conv2d_backward's dout, image by image,
+    task_t before_task               # or NULL
     int passes_on                    # dW goes to the update that follows, and is not kept
     int status
     int bad_array                    # the array at fault,

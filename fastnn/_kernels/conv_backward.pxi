@@ -2,6 +2,7 @@
 #
 # Three phases: the filters are turned round for dx, or transformed (winograd.pxi); dx and the
 # partial sums of dW and db; what these add up to.
+# In a program dout may be made by the call before, for the images of a task (fusion.pxi).
 #
 # The gradient by the input is itself a convolution of dout, by filters whose channels are the
 # others' numbers and whose taps run backwards.  With a stride it is one convolution for
@@ -197,6 +198,8 @@ cdef void plan_conv2d_backward(Call *c) noexcept nogil:
     dW = divide_weights(&g, c.threads, c.itemsize)
     c.tasks[1] += dW.tasks
     c.tasks[2] = dW.sum_tasks
+    if c.before != NULL:
+        dW.scratch = made_bytes(&g, &dW, c) + max(dW.scratch, giving_bytes(c.before))
     c.scratch = max(c.scratch, dW.scratch)
     c.shared += dW.shared
 
@@ -235,7 +238,7 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
             else:
                 add_weight_tiles(&g, &tiled, task, dout, x, shared, dW, db, scratch)
     elif phase == 1:
-        weight_gradient(&g, &d, task, dout, x, dW != NULL, db != NULL, shared, scratch)
+        weight_gradient(&g, &d, c, task, shared, scratch)
     else:
         add_weights(&g, &d, task, shared, dW, db)
 

@@ -135,11 +135,19 @@ cdef void add_bias(
         db[o] = <floating> total
 
 
+cdef inline Py_ssize_t made_bytes(Geometry *g, WeightDivision *d, Call *c) noexcept nogil:
+    """Of the images' dout that a task has made by another call."""
+    return round_up(d.batch * g.F * g.P * g.Q * c.itemsize, 64) if c.before != NULL else 0
+
+
 cdef void weight_gradient(
-    Geometry *g, WeightDivision *d, Py_ssize_t task, const floating *dout, const floating *x,
-    bint with_dW, bint with_db, void *shared, floating *scratch
+    Geometry *g, WeightDivision *d, Call *c, Py_ssize_t task, void *shared, floating *scratch
 ) noexcept nogil:
     """One task: the sums over one chunk of images, for some filters and channels of a group."""
+    cdef const floating *dout = <const floating *> c.array[0]
+    cdef const floating *x = <const floating *> c.array[1]
+    cdef bint with_dW = c.array[4] != NULL, with_db = c.array[5] != NULL
+    cdef floating *made = scratch
     cdef Py_ssize_t c_block = task % d.channel_blocks, rest = task // d.channel_blocks
     cdef Py_ssize_t f0 = rest % d.filter_blocks * d.filters_a_task
     cdef Py_ssize_t group = rest // d.filter_blocks % g.groups
@@ -151,8 +159,10 @@ cdef void weight_gradient(
     cdef double *bias = <double *> shared + chunk * g.F + group * d.filters
     cdef floating *partial = <floating *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef Conv v = weight_conv(g, d, c1 - c0)
-    cdef Layout layout = empty_layout(scratch, &v, v.C)
+    cdef Layout layout
     cdef floating *lanes
+    scratch = <floating *> (<char *> scratch + made_bytes(g, d, c))
+    layout = empty_layout(scratch, &v, v.C)
     scratch = <floating *> (
         <char *> scratch + layout_bytes(&v, v.C, d.rows, sizeof(floating)))
     lanes = scratch
@@ -175,6 +185,9 @@ cdef void weight_gradient(
         bias = NULL
     first = n
     while n < end:
+        if c.before != NULL:
+            give_images(c.before, c.before_task, n, min(d.batch, end - n), made, scratch)
+            dout = made - n * g.F * g.P * g.Q
         if d.by_places:
             add_places(
                 g, d, &v, n, min(d.batch, end - n), dout, x, lanes, bias, n > first, &layout,

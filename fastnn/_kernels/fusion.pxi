@@ -6,6 +6,9 @@
 # the bits are the same.  What nothing else reads is not kept: a result is made where its
 # activation shall be; each block of a gradient goes to the update and is forgotten, which
 # spares the memory a third of the traffic of large layers.
+#
+# The other way round a pooling's backward is made by the gradient of a net's first convolution,
+# image by image: what it would write is the largest array of many a net, and read once.
 
 _ACTIVATIONS = frozenset({"relu", "sigmoid", "tanh"})
 _BACKWARDS = frozenset({"relu_backward", "sigmoid_backward", "tanh_backward"})
@@ -19,6 +22,8 @@ _FOLLOWED = {
     "conv2d_backward": (OF_DX, 3, _BACKWARDS),
     "max_pool2d_backward": (OF_DX, 2, _BACKWARDS),
 }
+_FEW_CHANNELS = 8  # from which on filters may be transformed, which is not made image by image
+
 # The calls that may be made on the blocks of another.
 FOLLOWERS = {name: names for name, (_, _, names) in _FOLLOWED.items()}
 
@@ -85,6 +90,8 @@ cdef class Fusion:
             if name in _FOLLOWED:
                 slot, made, names = _FOLLOWED[name]
                 self.follow(i, slot, made, names, kept)
+            if name == "conv2d_backward" and self.precede(i, kept):
+                passed_on.append(self.arrays(i)[0])
             if name == "linear_backward":
                 updated = self.update(i)
                 if updated and not self.is_read(self.arrays(i)[4], i + 1, updated, kept):
@@ -131,6 +138,35 @@ cdef class Fusion:
         self.join(i, j, slot)
         if not self.is_read(arrays[made], j + 1, 0, kept):
             product.array[made] = follower.array[0] = follower.array[len(follows) - 1]
+
+    cdef bint precede(self, int j, list kept) except -1:
+        """Let a convolution's weight gradient make the pooling's backward whose result nobody
+        else reads, if nothing else is done with it in between."""
+        cdef int i = j - 1
+        cdef Call *call = &self.tape.items[j].call
+        cdef Call *pooling
+        while i > 0 and self.tape.items[i].kind == FUSED:
+            i -= 1
+        if i < 0 or self.tape.items[i].kind != KERNEL:
+            return False
+        if self.tape.kernels[i][0].name != "max_pool2d_backward":
+            return False
+        pooling = &self.tape.items[i].call
+        dout, x = self.arrays(j)[:2]
+        if pooling.array[2] != call.array[0] or self.arrays(i)[2].shape != dout.shape:
+            return False
+        if call.array[3] != NULL or call.array[4] == NULL:  # dx is wanted, or dW is not
+            return False
+        if x.shape[1] >= _FEW_CHANNELS or call.scalar[6] != 1:
+            return False
+        # dW and db may lie where the pooling reads: they are written when all sums are made.
+        if self.is_read(dout, j + 1, 0, kept):
+            return False
+        call.before, call.before_task = pooling, self.tape.items[i].task
+        self.tape.items[i].kind = FUSED
+        self.tape.calls[j] = (f"{self.tape.calls[i][0]}+conv2d_backward", self.tape.calls[j][1])
+        self.tape.threads = 0
+        return True
 
     cdef int update(self, int i) except -1:
         """Join the update by dW, if nothing in between has to do with it or may end the step;

@@ -215,6 +215,37 @@ cdef void max_pool2d_backward(
             scratch)
 
 
+cdef void give_images(
+    Call *c, task_t task, Py_ssize_t first, Py_ssize_t images, floating *dx, floating *scratch
+) noexcept nogil:
+    """A max_pool2d_backward and what follows it for some images, from the first of them on, at
+    dx instead of where it says."""
+    cdef Pooling p = backward_pooling(c, 0)
+    cdef Py_ssize_t planes = c.size[1], start = first * planes * p.H * p.W, each
+    cdef Call part = c[0], finish
+    part.size[0] = images
+    part.array[0] = <floating *> c.array[0] + first * planes * p.P * p.Q
+    part.array[1] = <floating *> c.array[1] + start
+    part.array[2] = dx
+    if c.finish[OF_DX] != NULL:
+        finish = c.finish[OF_DX][0]
+        for each in range(FINISH_ARRAYS):
+            if finish.array[each] == c.array[2]:
+                finish.array[each] = dx
+            elif finish.array[each] != NULL:
+                finish.array[each] = <floating *> finish.array[each] + start
+        part.finish[OF_DX] = &finish
+    for each in range(blocks(images * planes, planes_a_task(&p))):
+        task(&part, 0, each, scratch)
+
+
+cdef Py_ssize_t giving_bytes(Call *c) noexcept nogil:
+    """Scratch of give_images."""
+    cdef Call part = c[0]
+    plan_pooling(&part)
+    return part.scratch
+
+
 cdef void avg_pool2d(Call *c, int phase, Py_ssize_t task, floating *scratch) noexcept nogil:
     cdef Pooling p = forward_pooling(c)
     cdef Py_ssize_t plane, u, i, j, row, first = task * planes_a_task(&p)

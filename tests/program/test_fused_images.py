@@ -97,6 +97,60 @@ def test_no_bit_changes(activation: Any, dtype: str, images: int, size: int) -> 
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("activation", [layers.ReLU, layers.Sigmoid, None])
+@pytest.mark.parametrize("pool", [layers.MaxPool2d(2), layers.MaxPool2d(3, 2, padding=1)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("images", "size", "filters"), [(2, 30, 4), (35, 8, 20), (5, 9, 70)])
+def test_the_first_convolution_makes_the_poolings_gradient(
+    activation: Any, pool: Any, dtype: str, images: int, size: int, filters: int
+) -> None:
+    """In chunks of some images, at once and one by one, and more filters than one task has."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((images, 3, size, size)).astype(dtype)
+    y = rng.integers(0, 3, images)
+    found = []
+    for fuses in (True, False):
+        model = layers.Sequential(
+            layers.Conv2d(3, filters, 3, padding=1), *([activation()] if activation else []), pool,
+            layers.AdaptiveAvgPool2d(1), layers.Flatten(), layers.Linear(filters, 3), seed=1,
+        ).astype(dtype)  # fmt: skip
+        for threads in (fastnn.get_num_threads(), 8):
+            fastnn.set_num_threads(threads)
+            losses, names = replayed(fuses, training(model), X, y)
+            assert any("max_pool" in name and "+conv2d" in name for name in names) == fuses
+            found.append([*losses, *(p.data.copy() for p in model.parameters())])
+    for one, two in zip(found[0] + found[1], found[2] + found[3], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("why", ["the images' gradient", "many channels", "groups", "a sum"])
+def test_a_poolings_gradient_that_others_need_is_made_by_itself(why: str) -> None:
+    rng = np.random.default_rng(0)
+    channels = 16 if why == "many channels" else 4
+    X = rng.standard_normal((3, channels, 10, 10)).astype(np.float32)
+    conv = layers.Conv2d(channels, 16, 3, groups=2 if why == "groups" else 1, seed=1)
+    pool = layers.MaxPool2d(2)
+    found = []
+    for fuses in (True, False):
+
+        def step(X: Any) -> Any:
+            conv.weight.grad = conv.bias.grad = None
+            x = fastnn.Tensor(X, requires_grad=why == "the images' gradient")
+            z = conv(x)
+            loss = (pool(z) ** 2).sum()
+            if why == "a sum":
+                loss = loss + z.sum()
+            loss.backward()
+            return [each.grad for each in (conv.weight, conv.bias, x) if each.grad is not None]
+
+        results, names = replayed(fuses, step, X)
+        assert any("max_pool2d_backward" in name for name in names)
+        assert not any("max_pool" in name and "+conv2d" in name for name in names)
+        found.append([each for both in results for each in both])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.parametrize("use", ["returned", "read", "viewed", "summed", "remembered"])
 @pytest.mark.parametrize("layer", [layers.Conv2d(2, 4, 3, seed=1), layers.Linear(8, 4, seed=1)])
 def test_a_result_with_another_reader_is_kept(use: str, layer: Any) -> None:
