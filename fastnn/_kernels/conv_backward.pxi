@@ -195,11 +195,9 @@ cdef void plan_conv2d_backward(Call *c) noexcept nogil:
         c.scratch = max(c.scratch, tiled.scratch)
         c.shared += tiled.shared
         return
-    dW = divide_weights(&g, c.threads, c.itemsize)
+    dW = divide_weights(&g, c)
     c.tasks[1] += dW.tasks
     c.tasks[2] = dW.sum_tasks
-    if c.before != NULL:
-        dW.scratch = made_bytes(&g, &dW, c) + max(dW.scratch, giving_bytes(c.before))
     c.scratch = max(c.scratch, dW.scratch)
     c.shared += dW.shared
 
@@ -225,7 +223,7 @@ cdef void conv2d_backward(Call *c, int phase, Py_ssize_t task, floating *scratch
                 tiled = divide_weight_tiles(&g, c.threads)
                 others = tiled.tasks
             else:
-                d = divide_weights(&g, c.threads, sizeof(floating))
+                d = divide_weights(&g, c)
                 others = d.tasks
     if phase == 0 or phase == 1 and task >= others:
         input_task(&g, c, phase, task - others, scratch)

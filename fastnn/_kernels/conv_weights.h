@@ -167,9 +167,12 @@ static void F(fn_places_tile)(
 #undef TILE
 }
 
-/* All places of a filter, summed lane by lane for a while and then in double. */
-static double F(fn_place_sum)(ptrdiff_t n, const T *d) {
+/* All places of a filter, summed lane by lane for a while and then in double; all in double, where a
+ * lane may have overflowed. */
+static double F(fn_place_sum)(ptrdiff_t count, const T *all) {
     double total = 0;
+    ptrdiff_t n = count;
+    const T *d = all;
     while (n > 0) {
         const ptrdiff_t run = n < 64 * L ? n : 64 * L;
         V sum[4];
@@ -189,6 +192,11 @@ static double F(fn_place_sum)(ptrdiff_t n, const T *d) {
         total += (double)first[0];
         d += run;
         n -= run;
+    }
+    if (!(total - total == 0)) {
+        total = 0;
+        for (ptrdiff_t p = 0; p < count; p++)
+            total += (double)all[p];
     }
     return total;
 }

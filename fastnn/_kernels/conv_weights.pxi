@@ -42,11 +42,6 @@ cdef inline Py_ssize_t partial_size(WeightDivision *d) noexcept nogil:
     return (d.filters if d.by_places else d.K) * d.row
 
 
-cdef inline Py_ssize_t lanes_bytes(WeightDivision *d, int itemsize) noexcept nogil:
-    """Of a task's sums with places in the lanes."""
-    return d.filters * d.channels_a_task * d.taps * lanes_of(itemsize) * itemsize
-
-
 cdef Conv weight_conv(Geometry *g, WeightDivision *d, Py_ssize_t channels) noexcept nogil:
     cdef Conv v = forward_conv(g)
     v.C, v.F = channels, d.filters
@@ -73,9 +68,10 @@ cdef void share_weights(
     d.channels_a_task = v.C
 
 
-cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexcept nogil:
+cdef WeightDivision divide_weights(Geometry *g, Call *c) noexcept nogil:
     cdef WeightDivision d
     cdef Conv v
+    cdef int threads = c.threads, itemsize = c.itemsize
     cdef Py_ssize_t lanes = lanes_of(itemsize), width = 2 * lanes, panels, vectors, places
     d.filters, d.channels, d.taps = g.F // g.groups, g.C // g.groups, g.KH * g.KW
     d.K = d.channels * d.taps
@@ -107,19 +103,51 @@ cdef WeightDivision divide_weights(Geometry *g, int threads, int itemsize) noexc
             d.batch = max(min(d.batch, d.images), 1)
     else:
         share_weights(g, &d, panels, threads, itemsize)
+    if c.before != NULL and d.chunks >= threads:  # what it makes is made once for a task
+        d.filters_a_task, d.channels_a_task = panels * width, d.channels
     d.filter_blocks = blocks(d.filters, d.filters_a_task)
     d.channel_blocks = blocks(d.channels, d.channels_a_task)
     v = weight_conv(g, &d, d.channels_a_task)
     d.tasks = d.chunks * g.groups * d.filter_blocks * d.channel_blocks
     d.sum_tasks = g.groups * blocks(d.K, SUMMED_TAPS)
     d.shared = bias_bytes(g, d.chunks) + d.chunks * g.groups * partial_size(&d) * itemsize
-    d.scratch = layout_bytes(&v, v.C, d.rows, itemsize)
+    d.scratch = weight_workspace(g, &d, c, NULL).bytes
     d.scratch += d.batch * round_up(image_size(&v, v.C, d.rows, itemsize) * itemsize, 64)
-    if d.by_places:
-        d.scratch += lanes_bytes(&d, itemsize)
-    else:
+    if not d.by_places:
         d.scratch += (d.rows * g.Q * width + 64) * itemsize
     return d
+
+
+# The scratch of a task.
+cdef struct WeightWorkspace:
+    void *made          # the images' dout, where another call makes it,
+    void *making        # and what that works with
+    Layout layout
+    void *lanes         # sums with places in the lanes
+    void *image         # and behind it a panel of dout
+    Py_ssize_t bytes    # before the image
+
+
+cdef WeightWorkspace weight_workspace(
+    Geometry *g, WeightDivision *d, Call *c, void *memory
+) noexcept nogil:
+    cdef WeightWorkspace w
+    cdef Conv v = weight_conv(g, d, d.channels_a_task)
+    cdef char *start = <char *> memory
+    cdef Py_ssize_t at = 0
+    w.made = w.making = memory
+    if c.before != NULL:
+        at = round_up(d.batch * g.F * g.P * g.Q * c.itemsize, 64)
+        w.making = start + at
+        at = round_up(at + giving_bytes(c.before), 64)
+    w.layout = empty_layout(start + at, &v, v.C)
+    at += layout_bytes(&v, v.C, d.rows, c.itemsize)
+    w.lanes = start + at
+    if d.by_places:
+        at = round_up(at + d.filters * v.C * d.taps * lanes_of(c.itemsize) * c.itemsize, 64)
+    w.image = start + at
+    w.bytes = at
+    return w
 
 
 cdef void add_bias(
@@ -135,19 +163,17 @@ cdef void add_bias(
         db[o] = <floating> total
 
 
-cdef inline Py_ssize_t made_bytes(Geometry *g, WeightDivision *d, Call *c) noexcept nogil:
-    """Of the images' dout that a task has made by another call."""
-    return round_up(d.batch * g.F * g.P * g.Q * c.itemsize, 64) if c.before != NULL else 0
-
-
 cdef void weight_gradient(
     Geometry *g, WeightDivision *d, Call *c, Py_ssize_t task, void *shared, floating *scratch
 ) noexcept nogil:
     """One task: the sums over one chunk of images, for some filters and channels of a group."""
+    cdef WeightWorkspace w = weight_workspace(g, d, c, scratch)
+    cdef floating *image = <floating *> w.image
+    cdef floating *lanes = <floating *> w.lanes
+    cdef floating *made = <floating *> w.made
     cdef const floating *dout = <const floating *> c.array[0]
     cdef const floating *x = <const floating *> c.array[1]
     cdef bint with_dW = c.array[4] != NULL, with_db = c.array[5] != NULL
-    cdef floating *made = scratch
     cdef Py_ssize_t c_block = task % d.channel_blocks, rest = task // d.channel_blocks
     cdef Py_ssize_t f0 = rest % d.filter_blocks * d.filters_a_task
     cdef Py_ssize_t group = rest // d.filter_blocks % g.groups
@@ -159,15 +185,6 @@ cdef void weight_gradient(
     cdef double *bias = <double *> shared + chunk * g.F + group * d.filters
     cdef floating *partial = <floating *> (<char *> shared + bias_bytes(g, d.chunks))
     cdef Conv v = weight_conv(g, d, c1 - c0)
-    cdef Layout layout
-    cdef floating *lanes
-    scratch = <floating *> (<char *> scratch + made_bytes(g, d, c))
-    layout = empty_layout(scratch, &v, v.C)
-    scratch = <floating *> (
-        <char *> scratch + layout_bytes(&v, v.C, d.rows, sizeof(floating)))
-    lanes = scratch
-    if d.by_places:
-        scratch = <floating *> (<char *> scratch + lanes_bytes(d, sizeof(floating)))
     partial += (chunk * g.groups + group) * partial_size(d)
     dout += group * d.filters * g.P * g.Q
     x += (group * d.channels + c0) * g.H * g.W
@@ -186,21 +203,22 @@ cdef void weight_gradient(
     first = n
     while n < end:
         if c.before != NULL:
-            give_images(c.before, c.before_task, n, min(d.batch, end - n), made, scratch)
+            give_images(
+                c.before, c.before_task, n, min(d.batch, end - n), made, <floating *> w.making)
             dout = made - n * g.F * g.P * g.Q
         if d.by_places:
             add_places(
-                g, d, &v, n, min(d.batch, end - n), dout, x, lanes, bias, n > first, &layout,
-                scratch)
+                g, d, &v, n, min(d.batch, end - n), dout, x, lanes, bias, n > first, &w.layout,
+                image)
         elif d.by_squares:
             add_squares(
                 g, d, &v, dout + n * g.F * g.P * g.Q, x + n * g.C * g.H * g.W,
-                partial + c0 * d.taps * d.row, bias, n > first, scratch)
+                partial + c0 * d.taps * d.row, bias, n > first, image)
         else:
             add_taps(
                 g, d, &v, dout + (n * g.F + f0) * g.P * g.Q, f1 - f0, x + n * g.C * g.H * g.W,
                 partial + c0 * d.taps * d.row + f0, bias + f0 if bias != NULL else NULL,
-                n > first, &layout, scratch)
+                n > first, &w.layout, image)
         n += d.batch
     for f in range(d.filters if d.by_places and n > first else 0):
         if floating is float:

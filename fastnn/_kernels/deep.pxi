@@ -1,19 +1,21 @@
 # Products with a long inner dimension and few results: k is divided, not C.
 #
-# Of A and B each task then has rows or columns of its own, which the other products of a layer give
+# Each task then has columns of A and rows of B of its own, which the other products of a layer give
 # to the same thread, and reads them once.  The parts of k are cut by sizes alone; their sums
 # are added in order.
 
 cdef enum:
-    DEEPEST = 8          # times as long as C is wide and high, at least
-    DEEP_K = 2048        # at least
-    DEEP_PART = 512      # of k, at least
+    DEEPEST = 8           # times as long as C is wide and high, at least
+    DEEP_K = 2048         # at least
+    DEEP_PART = 512       # of k, at least
     MOST_PARTS = 8
+    DEEP_BYTES = 1 << 20  # of C, at most: each part has sums of its own
 
 
 cdef inline bint is_deep(Product *p, int itemsize) noexcept nogil:
     return (
         p.K >= DEEP_K and p.K >= DEEPEST * max(p.M, p.N) and p.M >= 4 * FN_TILE_ROWS
+        and p.M * p.N * itemsize <= DEEP_BYTES
         and p.N * itemsize >= 4 * FN_VECTOR_BYTES and p.c_column == 1
         and <double> p.M * p.N * p.K >= WORTH_SHARING and not is_skinny(p, itemsize)
     )

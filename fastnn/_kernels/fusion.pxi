@@ -23,6 +23,7 @@ _FOLLOWED = {
     "max_pool2d_backward": (OF_DX, 2, _BACKWARDS),
 }
 _FEW_CHANNELS = 8  # from which on filters may be transformed, which is not made image by image
+_MANY_IMAGES = 16  # for each to be one task's
 
 # The calls that may be made on the blocks of another.
 FOLLOWERS = {name: names for name, (_, _, names) in _FOLLOWED.items()}
@@ -136,7 +137,9 @@ cdef class Fusion:
         ):
             return
         self.join(i, j, slot)
-        if not self.is_read(arrays[made], j + 1, 0, kept):
+        if not self.is_read(arrays[made], j + 1, 0, kept) and (
+            not any_shared(follows[len(follows) - 1:], follows[1:len(follows) - 1])
+        ):
             product.array[made] = follower.array[0] = follower.array[len(follows) - 1]
 
     cdef bint precede(self, int j, list kept) except -1:
@@ -152,12 +155,18 @@ cdef class Fusion:
         if self.tape.kernels[i][0].name != "max_pool2d_backward":
             return False
         pooling = &self.tape.items[i].call
-        dout, x = self.arrays(j)[:2]
+        dout, x, W = self.arrays(j)[:3]
         if pooling.array[2] != call.array[0] or self.arrays(i)[2].shape != dout.shape:
             return False
         if call.array[3] != NULL or call.array[4] == NULL:  # dx is wanted, or dW is not
             return False
-        if x.shape[1] >= _FEW_CHANNELS or call.scalar[6] != 1:
+        if x.shape[1] >= _FEW_CHANNELS or len(x) < _MANY_IMAGES or call.scalar[6] != 1:
+            return False
+        if pooling.finish[OF_DX] != NULL and (
+            self.tape.items[i + 1].call.array[len(self.arrays(i + 1)) - 1] != pooling.array[2]
+        ):
+            return False  # its gradient is kept, beside what follows it
+        if any_shared([dout], [x, W]):
             return False
         # dW and db may lie where the pooling reads: they are written when all sums are made.
         if self.is_read(dout, j + 1, 0, kept):

@@ -277,7 +277,7 @@ cdef class Tape:
         cdef int i, j
         for i in range(self.count):
             item = self.items[i]
-            if item.kind == KERNEL:
+            if item.kind == KERNEL or item.kind == FUSED:
                 for j in range(MAX_ARRAYS):
                     if low <= <char *> item.call.array[j] < high:
                         self.move_pointer(<char **> &item.call.array[j], stride, position)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers, ops, optim
+from fastnn import functional, layers, ops, optim
 from fastnn.program.recording import Recording
 
 
@@ -100,21 +100,26 @@ def test_no_bit_changes(activation: Any, dtype: str, images: int, size: int) -> 
 @pytest.mark.parametrize("activation", [layers.ReLU, layers.Sigmoid, None])
 @pytest.mark.parametrize("pool", [layers.MaxPool2d(2), layers.MaxPool2d(3, 2, padding=1)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("images", "size", "filters"), [(2, 30, 4), (35, 8, 20), (5, 9, 70)])
+@pytest.mark.parametrize(
+    ("images", "size", "filters", "taps"),
+    [(16, 20, 4, 3), (35, 8, 20, 3), (17, 9, 70, 3), (16, 22, 32, 5), (18, 40, 40, 1)],
+)
 def test_the_first_convolution_makes_the_poolings_gradient(
-    activation: Any, pool: Any, dtype: str, images: int, size: int, filters: int
+    activation: Any, pool: Any, dtype: str, images: int, size: int, filters: int, taps: int
 ) -> None:
-    """In chunks of some images, at once and one by one, and more filters than one task has."""
+    """In chunks of some images, at once and one by one; with more threads than chunks, and more
+    channels than a task has of others."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((images, 3, size, size)).astype(dtype)
     y = rng.integers(0, 3, images)
     found = []
     for fuses in (True, False):
         model = layers.Sequential(
-            layers.Conv2d(3, filters, 3, padding=1), *([activation()] if activation else []), pool,
+            layers.Conv2d(3, filters, taps, padding=taps // 2),
+            *([activation()] if activation else []), pool,
             layers.AdaptiveAvgPool2d(1), layers.Flatten(), layers.Linear(filters, 3), seed=1,
         ).astype(dtype)  # fmt: skip
-        for threads in (fastnn.get_num_threads(), 8):
+        for threads in (fastnn.get_num_threads(), 24):
             fastnn.set_num_threads(threads)
             losses, names = replayed(fuses, training(model), X, y)
             assert any("max_pool" in name and "+conv2d" in name for name in names) == fuses
@@ -127,7 +132,7 @@ def test_the_first_convolution_makes_the_poolings_gradient(
 def test_a_poolings_gradient_that_others_need_is_made_by_itself(why: str) -> None:
     rng = np.random.default_rng(0)
     channels = 16 if why == "many channels" else 4
-    X = rng.standard_normal((3, channels, 10, 10)).astype(np.float32)
+    X = rng.standard_normal((17, channels, 10, 10)).astype(np.float32)
     conv = layers.Conv2d(channels, 16, 3, groups=2 if why == "groups" else 1, seed=1)
     pool = layers.MaxPool2d(2)
     found = []
@@ -149,6 +154,42 @@ def test_a_poolings_gradient_that_others_need_is_made_by_itself(why: str) -> Non
         found.append([each for both in results for each in both])
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def pooled_images(F: Any, z: Any, dp: Any, x: Any, W: Any) -> Any:
+    """The pooling's gradient is also the convolution's images."""
+    wider = W[:, :1].repeat(4, 1)
+    d = F.max_pool2d_backward(dp, z, 2)
+    return F.conv2d_backward(d, d, wider, padding=1, dx=False)[1:]
+
+
+def kept_beside(F: Any, z: Any, dp: Any, x: Any, W: Any) -> Any:
+    """What follows the pooling writes over its own argument."""
+    y = F.relu(z)
+    z = z * 2
+    e = F.tanh_backward(F.max_pool2d_backward(dp, y, 2), z, out=z)
+    return [*F.conv2d_backward(e, x, W, padding=1, dx=False)[1:], e]
+
+
+def over_its_argument(F: Any, z: Any, dp: Any, x: Any, W: Any) -> Any:
+    d = F.max_pool2d_backward(dp, F.relu(z), 2)
+    return [F.relu(F.relu_backward(d, z, out=z))]
+
+
+@pytest.mark.parametrize("step", [pooled_images, kept_beside, over_its_argument])
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_what_writes_over_its_argument_is_not_made_too_early(step: Any, threads: int) -> None:
+    rng = np.random.default_rng(0)
+    shapes = (16, 4, 12, 12), (16, 4, 6, 6), (16, 3, 12, 12), (4, 3, 3, 3)
+    z, *others = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    fastnn.set_num_threads(threads)
+    found = [
+        replayed(fuses, lambda z, *rest: step(functional, z.copy(), *rest), z, *others)[0]
+        for fuses in (True, False)
+    ]
+    for together, alone in zip(*found, strict=True):
+        for one, two in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("use", ["returned", "read", "viewed", "summed", "remembered"])
