@@ -87,13 +87,14 @@ def mlp(
         raise TypeError(f"hidden must be the widths of the hidden layers, got {hidden!r}")
     layer, init = _ACTIVATIONS[activation]
     rng = np.random.default_rng(seed)
+    features = in_features
     layers: list[Module] = []
     for width in widths:
         layers.append(Linear(in_features, width, init=init, seed=rng, dtype=dtype))
         layers.append(layer())
         in_features = width
     layers.append(Linear(in_features, classes, init="glorot", seed=rng, dtype=dtype))
-    return Sequential(*layers)
+    return _made_for((features,), *layers)
 
 
 # --- of images (N, C, H, W) -----------------------------------------------------------
@@ -125,7 +126,8 @@ def lenet(
     channels, height, width = _image_shape("lenet", input_shape, 12)
     rows, columns = (((length // 2) - 4) // 2 for length in (height, width))
     drawn: dict[str, Any] = {"seed": np.random.default_rng(seed), "dtype": dtype}
-    return Sequential(
+    return _made_for(
+        (channels, height, width),
         Conv2d(channels, 16, 5, padding=2, **drawn),
         ReLU(),
         MaxPool2d(2),
@@ -162,7 +164,8 @@ def cifar_convnet(
     """
     channels, height, width = _image_shape("cifar_convnet", input_shape, 4)
     drawn: dict[str, Any] = {"seed": np.random.default_rng(seed), "dtype": dtype}
-    return Sequential(
+    return _made_for(
+        (channels, height, width),
         Conv2d(channels, 32, 3, padding=1, **drawn),
         ReLU(),
         MaxPool2d(2),
@@ -202,7 +205,7 @@ def alexnet(
         TypeError: a number is not an integer.
         ValueError: a number is below 1, or the images are too small.
     """
-    channels, _, _ = _image_shape("alexnet", input_shape, 63)
+    channels, height, width = _image_shape("alexnet", input_shape, 63)
     whole("num_classes", num_classes, 1)
     groups = 2 if original else 1
     filters = (96, 256, 384, 384, 256) if original else (64, 192, 384, 256, 256)
@@ -211,7 +214,8 @@ def alexnet(
         return (LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2),) if original else ()
 
     drawn: dict[str, Any] = {"seed": np.random.default_rng(seed), "dtype": dtype}
-    return Sequential(
+    return _made_for(
+        (channels, height, width),
         Conv2d(channels, filters[0], 11, stride=4, padding=2, **drawn),
         ReLU(),
         *normalised(),
@@ -237,6 +241,12 @@ def alexnet(
         ReLU(),
         Linear(4096, num_classes, init="glorot", **drawn),
     )
+
+
+def _made_for(input_shape: tuple[int, ...], *layers: Module) -> Sequential:
+    model = Sequential(*layers)
+    model.input_shape = input_shape
+    return model
 
 
 def _image_shape(model: str, shape: Any, least: int) -> tuple[int, int, int]:

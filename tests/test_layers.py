@@ -259,10 +259,16 @@ def test_a_single_output_predicts_values() -> None:
         model.predict_proba(X)
 
 
+def test_no_rows_have_no_scores(model: Sequential) -> None:
+    nothing = np.ones((0, 4), np.float32)
+    assert model.scores(nothing).shape == model.predict_proba(nothing).shape == (0, 2)
+    predicted = model.predict(nothing)
+    assert predicted.shape == (0,)
+    assert predicted.dtype == np.int64
+
+
 def test_predict_errors(model: Sequential) -> None:
-    with pytest.raises(ValueError, match="at least one row"):
-        model.predict(np.ones((0, 4)))
-    with pytest.raises(ValueError, match="at least one row"):
+    with pytest.raises(ValueError, match=r"X wants rows, got a single number, 3\.0"):
         model.predict(3.0)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         model.predict(np.ones((2, 4)), batch_size=0)

@@ -413,3 +413,60 @@ def test_large_samples_are_evaluated_in_smaller_batches() -> None:
     sizes = []
     Watched().scores(np.zeros((5, 3), np.float32), batch_size=2)
     assert sizes == [2, 2, 1]
+
+
+# --- gradients, by the library's own check --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (
+            Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2, seed=0, dtype="float64"),
+            (2, 4, 6, 5),
+        ),
+        (Conv2d(2, 3, 2, dilation=(2, 3), bias=False, seed=0, dtype="float64"), (2, 2, 6, 7)),
+        (MaxPool2d(3, 2, padding=1), (2, 2, 6, 5)),
+        (AvgPool2d((2, 3), 2, padding=1), (2, 2, 6, 5)),
+        (AdaptiveAvgPool2d(1), (2, 3, 4, 5)),
+        (AdaptiveAvgPool2d((2, 3)), (2, 2, 5, 7)),
+        (BatchNorm1d(3, dtype="float64"), (5, 3)),
+        (BatchNorm1d(3, dtype="float64"), (2, 3, 4)),
+        (BatchNorm2d(2, dtype="float64"), (3, 2, 3, 2)),
+        (LocalResponseNorm(3, alpha=0.5), (2, 5, 2, 3)),
+        (Flatten(), (2, 3, 2, 2)),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Module) else None,
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_check_gradients_passes_every_layer(layer, shape, training) -> None:
+    layer.train(training)
+    x = np.random.default_rng(1).standard_normal(shape)
+    report = fastnn.check_gradients(layer, x)
+    assert report.ok, report
+
+
+# --- memory ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("taps", [3, 5, 7])
+def test_a_convolution_stores_no_matrix_of_patches(taps: int) -> None:
+    """What it works with is less than its images: patches would be taps² times those."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 8, 48, 48)).astype(np.float32)
+    W = rng.standard_normal((8, 8, taps, taps)).astype(np.float32)
+    pad = taps // 2
+    before = get_num_threads()
+    set_num_threads(2)
+    try:
+        made = fastnn.capture(
+            lambda x, W: fastnn.functional.conv2d_backward(
+                fastnn.functional.conv2d(x, W, padding=pad), x, W, padding=pad
+            )
+        )
+        results = made(x, W)
+        working = made.recordings[-1].tape.working_bytes
+    finally:
+        set_num_threads(before)
+    assert results[1].shape == W.shape
+    assert 0 < working < x.nbytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fastnn
 from fastnn import losses, models, optim
 from fastnn.layers import Conv2d, Linear, LocalResponseNorm, Module, Parameter, ReLU, Sequential
 
@@ -124,7 +125,7 @@ def test_alexnet(original: bool, parameters: int, products: int, monkeypatch) ->
     model = models.alexnet(original=original)
     assert sum(p.size for p in model.parameters()) == parameters
     assert sum(isinstance(layer, LocalResponseNorm) for layer in model) == 2 * original
-    lines = [line.split("  ") for line in model.summary((3, 224, 224)).splitlines()]
+    lines = [line.split("  ") for line in model.summary().splitlines()]
     total = [part.strip() for part in lines[-2] if part]
     assert total == ["total", f"{parameters:,}", f"{products:,}"]
 
@@ -133,6 +134,26 @@ def test_alexnet_of_few_classes_and_channels(monkeypatch) -> None:
     monkeypatch.setattr("fastnn.init._normal", lambda shape, *_: np.zeros(shape, np.float32))
     model = models.alexnet(2, input_shape=(1, 100, 63))
     assert model(np.zeros((1, 1, 100, 63), np.float32)).shape == (1, 2)
+
+
+def test_the_papers_alexnet_trains() -> None:
+    """Groups, response normalisation and dropout in a program, on the smallest images."""
+    model = models.alexnet(3, original=True, input_shape=(1, 63, 63))
+    optimizer = optim.SGD(model.parameters(), lr=1e-3)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2, 1, 63, 63)).astype(np.float32), np.array([0, 2])
+
+    def step(X, y):
+        optimizer.zero_grad()
+        loss = fastnn.cross_entropy(model(X), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    before = model[0].weight.data.copy()
+    losses = [float(each) for each in map(fastnn.capture(step), [X] * 2, [y] * 2)]
+    assert np.isfinite(losses).all()
+    assert not np.array_equal(model[0].weight.data, before)
 
 
 # --- the summary ----------------------------------------------------------------------
@@ -153,6 +174,21 @@ def test_summary_of_layers() -> None:
     assert lines[-1] == ["0.482", "MB"]
     assert model.training
     assert "forward" not in vars(model[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (models.mlp(7, (5,), 3), (7,)),
+        (models.lenet(), (1, 28, 28)),
+        (models.cifar_convnet(input_shape=(1, 20, 24)), (1, 20, 24)),
+    ],
+    ids=["mlp", "lenet", "cifar_convnet"],
+)
+def test_a_model_knows_what_it_is_made_for(model, shape) -> None:
+    assert model.input_shape == shape
+    assert model.summary() == model.summary(shape)
+    assert "multiply-adds" in model.summary().splitlines()[0]
 
 
 def test_summary_of_a_module_with_parts_used_twice() -> None:

@@ -66,9 +66,15 @@ class Module:
     A subclass sets Parameters, Buffers and Modules as attributes, alone or in lists, tuples
     and dicts, and defines ``forward``.  To be saved it is registered, and a subclass whose
     constructor has required arguments returns them from ``config()``.
+
+    Attributes:
+        training: the mode that ``train()`` and ``eval()`` set.
+        input_shape: of one sample, where the module is made for one, as those of
+            ``fastnn.models`` are; ``summary()`` shows the layers for it.
     """
 
     training: bool = True
+    input_shape: tuple[int, ...] | None = None
     _registered_name: ClassVar[str]
 
     def forward(self, *inputs: Any) -> Any:
@@ -249,12 +255,12 @@ class Module:
 
         Raises:
             TypeError: X does not hold real numbers, or hides some under a mask.
-            ValueError: X has no rows, or a value that is not finite in the model's dtype,
-                or batch_size is below 1.
+            ValueError: X is a single number, or has a value that is not finite in the model's
+                dtype, or batch_size is below 1.
         """
         X = real_array(X, "X")
-        if X.ndim == 0 or len(X) == 0:
-            raise ValueError(f"X wants at least one row, got shape {X.shape}")
+        if X.ndim == 0:
+            raise ValueError(f"X wants rows, got a single number, {X}")
         if batch_size is None:
             batch_size = rows_at_once(X.shape[1:])
         batch_size = whole("batch_size", batch_size, 1)
@@ -263,7 +269,7 @@ class Module:
         with in_mode(self, training=False), no_grad():
             batches = [
                 self(X[start : start + batch_size].astype(dtype, copy=False)).data
-                for start in range(0, len(X), batch_size)
+                for start in range(0, max(len(X), 1), batch_size)
             ]
         return np.concatenate(batches)
 
@@ -300,10 +306,11 @@ class Module:
     def summary(self, input_shape: Sequence[int] | None = None) -> str:
         """A table of the parameters, or of the layers for samples of a shape.
 
-        Without ``input_shape``: each parameter's shape and number, and the bytes of all.
+        Without an input shape: each parameter's shape and number, and the bytes of all.
 
         Args:
-            input_shape: the shape of one sample, such as (3, 224, 224).  Then a sample of
+            input_shape: the shape of one sample, such as (3, 224, 224); None: the model's own,
+                if it is made for one, as those of ``fastnn.models`` are.  Then a sample of
                 zeros goes through the model, and the table tells each layer's output, its
                 parameters and its multiply-adds for one sample (of the layers that have
                 ``multiply_adds``: convolutions and linear ones).
@@ -313,9 +320,8 @@ class Module:
         """
         from fastnn.layers import summary  # which imports this module
 
-        if input_shape is None:
-            return summary.of_parameters(self)
-        return summary.of_layers(self, input_shape)
+        shape = self.input_shape if input_shape is None else input_shape
+        return summary.of_parameters(self) if shape is None else summary.of_layers(self, shape)
 
 
 def rows_at_once(row_shape: tuple[int, ...]) -> int:

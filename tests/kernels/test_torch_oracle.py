@@ -9,13 +9,16 @@ import pytest
 from kernels.torch_oracle import (
     BATCH_NORMS,
     CONVOLUTIONS,
+    MEANS,
     PATH,
     POOLINGS,
     RESPONSE_NORMS,
     wave,
 )
 
+import fastnn
 from fastnn import functional as F
+from fastnn import layers
 
 ORACLE = json.loads(PATH.read_text())
 
@@ -45,6 +48,15 @@ def test_pooling(name):
     assert_as_made(f"max_pool2d {name}", y, [F.max_pool2d_backward(dout, x, **options)])
     dx = F.avg_pool2d_backward(dout, shape[2:], **options)
     assert_as_made(f"avg_pool2d {name}", F.avg_pool2d(x, **options), [dx])
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_means_of_images(name):
+    shape, size = MEANS[name]
+    x = fastnn.Tensor(wave(0.1, *shape), requires_grad=True)
+    y = layers.AdaptiveAvgPool2d(size)(x)
+    y.backward(wave(0.9, *y.shape))
+    assert_as_made(f"adaptive_avg_pool2d {name}", y.data, [x.grad])
 
 
 @pytest.mark.parametrize("name", RESPONSE_NORMS)

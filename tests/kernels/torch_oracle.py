@@ -36,7 +36,12 @@ RESPONSE_NORMS: dict[str, tuple[tuple, dict[str, Any]]] = {
     "alexnet": ((1, 7, 2, 2), {"size": 5, "alpha": 5e-1, "beta": 0.75, "k": 2.0}),
     "even": ((2, 5, 3), {"size": 4, "alpha": 0.3, "beta": 0.6, "k": 1.0}),
 }
-BATCH_NORMS: dict[str, tuple] = {"flat": (5, 3), "images": (2, 3, 2, 4)}
+BATCH_NORMS: dict[str, tuple] = {"flat": (5, 3), "rows": (2, 3, 5), "images": (2, 3, 2, 4)}
+MEANS: dict[str, tuple[tuple, tuple]] = {  # to what size of image
+    "global": ((2, 3, 4, 5), (1, 1)),
+    "whole windows": ((1, 2, 6, 4), (3, 2)),
+    "windows that share": ((2, 2, 5, 7), (2, 3)),
+}
 
 
 def _made() -> dict[str, Any]:
@@ -80,6 +85,9 @@ def _made() -> dict[str, Any]:
             entry = listed(y, x, gamma, beta)
             entry["running"] = [mean.tolist(), var.tolist()]
             made[f"batch_norm {name} {'train' if training else 'eval'}"] = entry
+    for name, (shape, size) in MEANS.items():
+        x = tensor(wave(0.1, *shape))
+        made[f"adaptive_avg_pool2d {name}"] = listed(F.adaptive_avg_pool2d(x, size), x)
     return made
 
 

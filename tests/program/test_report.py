@@ -11,7 +11,7 @@ from program.replaying import assert_same_bits
 from training import classes
 
 import fastnn
-from fastnn import models, optim
+from fastnn import functional, models, optim
 
 X, Y = classes()
 
@@ -81,6 +81,26 @@ def test_a_profile_measures_and_changes_nothing() -> None:
         run(X[:6], Y[:6], 2.0)
     twin(X[:6], Y[:6], 2.0)
     assert_same_bits([p.data for p in model.parameters()], [p.data for p in other.parameters()])
+
+
+def test_a_profile_counts_the_products_of_convolutions() -> None:
+    """As a convolution is defined, in whatever way it is computed, forward and backward."""
+    x, W = np.ones((4, 16, 12, 12), np.float32), np.ones((24, 16, 3, 3), np.float32)
+    made = fastnn.capture(
+        lambda x, W: (
+            functional.conv2d(x, W, padding=1),
+            functional.conv2d_backward(functional.conv2d(x, W), x, W, db=False),
+        )
+    )
+    made(x, W)
+    table = made.profile(3)
+    products = 4 * 24 * 16 * 9
+    for pattern, work in (
+        (r"conv2d +([\d.]+) +[\d.]+ % +([\d.]+) +\d+ % .*4×24×12×12", products * 144),
+        (r"conv2d_backward +([\d.]+) +[\d.]+ % +([\d.]+) +\d+ % ", 2 * products * 100),
+    ):
+        microseconds, rate = map(float, re.search(pattern, table).groups())
+        assert abs(rate * microseconds * 1e3 / (2 * work) - 1) < 0.05
 
 
 def test_a_profile_in_both_types() -> None:

@@ -84,7 +84,7 @@ def images(
         with torch.no_grad():
             made.weight.copy_(torch.from_numpy(weight.T if weight.ndim == 2 else weight))
             made.bias.copy_(torch.from_numpy(bias))
-        modules += [made, nn.ReLU()]
+        modules += [made, nn.ReLU(inplace=True)]
     model = nn.Sequential(*modules[:-1])
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model = model.to(memory_format=layout)
