@@ -219,6 +219,31 @@ def test_nets_of_images_are_trained(tmp_path: Path) -> None:
     assert "| ConvNet 32-64" not in (tmp_path / "conv.md").read_text()  # there is no peer
 
 
+@pytest.mark.parametrize(("torch", "last", "met"), [(26.0, 24.0, False), (25.0, 30.0, True)])
+def test_the_bar_is_for_pytorchs_better_layout(
+    torch: float, last: float, met: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.peers.conv import _compared
+    from benchmarks.peers.nets import NETS
+
+    lenet = next(net for net in NETS if net.name == "lenet")
+    times = {"fastnn": 10.0, "jax": 9.0, "torch": torch, "torch_last": last}
+    better = "torch" if torch < last else "torch_last"
+    for row in _compared(lenet, times):
+        assert row["ratio"] == times[row["side"]] / 10
+        assert row["bar"] == (2.5 if row["side"] == better else None)
+        assert row["met"] == (met if row["side"] == better else None)
+
+
+def test_the_bars_of_the_nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.peers.nets import NETS
+
+    bars = {net.name: (net.torch_bar, net.peak_bar) for net in NETS}
+    assert bars == {"lenet": (2.5, None), "convnet": (2.1, 70), "alexnet": (1.3, 66)}
+
+
 def test_the_alexnet_that_is_measured_is_alexnet() -> None:
     """Parameters and multiply-adds as they are known of the one-tower net."""
     from benchmarks.peers.nets import NETS
