@@ -87,14 +87,14 @@ def mlp(
         raise TypeError(f"hidden must be the widths of the hidden layers, got {hidden!r}")
     layer, init = _ACTIVATIONS[activation]
     rng = np.random.default_rng(seed)
-    features = in_features
+    inputs = in_features
     layers: list[Module] = []
     for width in widths:
-        layers.append(Linear(in_features, width, init=init, seed=rng, dtype=dtype))
+        layers.append(Linear(inputs, width, init=init, seed=rng, dtype=dtype))
         layers.append(layer())
-        in_features = width
-    layers.append(Linear(in_features, classes, init="glorot", seed=rng, dtype=dtype))
-    return _made_for((features,), *layers)
+        inputs = width
+    layers.append(Linear(inputs, classes, init="glorot", seed=rng, dtype=dtype))
+    return _made_for((in_features,), *layers)
 
 
 # --- of images (N, C, H, W) -----------------------------------------------------------
@@ -244,6 +244,7 @@ def alexnet(
 
 
 def _made_for(input_shape: tuple[int, ...], *layers: Module) -> Sequential:
+    """The layers, which know the shape of a sample."""
     model = Sequential(*layers)
     model.input_shape = input_shape
     return model

@@ -159,6 +159,7 @@ static void F(fn_conv_inside)(
     }
 }
 
+/* n elements of a channel where that says they are inside, zeros elsewhere, in whole vectors. */
 FN_APART void F(fn_conv_run)(ptrdiff_t n, const uint16_t *inside, const T *source, T *target) {
 #if FN_PARTIAL_IS_FAST
     for (ptrdiff_t i = 0; i < n; i += L)

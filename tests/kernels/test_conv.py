@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kernels.conv_cases import conv2d_backward_magnitudes, conv2d_magnitudes
 from kernels.harness import assert_agrees
 
+import fastnn
 from fastnn import _kernels as k
 from fastnn import functional as F
 from fastnn._kernels import reference
@@ -235,3 +236,23 @@ def test_an_empty_batch(dtype):
     assert dx.shape == x.shape
     np.testing.assert_array_equal(dW, np.zeros_like(W))
     np.testing.assert_array_equal(db, np.zeros(4, dtype))
+
+
+@pytest.mark.parametrize("taps", [3, 5, 7])
+def test_a_convolution_stores_no_matrix_of_patches(taps, rng):
+    """What it works with is less than its images: patches would be taps² times those."""
+    x = rng.standard_normal((64, 8, 48, 48)).astype(np.float32)
+    W = rng.standard_normal((8, 8, taps, taps)).astype(np.float32)
+    pad = taps // 2
+    before = get_num_threads()
+    set_num_threads(2)
+    try:
+        made = fastnn.capture(
+            lambda x, W: F.conv2d_backward(F.conv2d(x, W, padding=pad), x, W, padding=pad)
+        )
+        results = made(x, W)
+        working = made.recordings[-1].tape.working_bytes
+    finally:
+        set_num_threads(before)
+    assert results[1].shape == W.shape
+    assert 0 < working < x.nbytes

@@ -110,12 +110,12 @@ def test_the_first_convolution_makes_the_poolings_gradient(
     """In chunks of some images, at once and one by one; with more threads than chunks, and more
     channels than a task has of others."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((images, 3, size, size)).astype(dtype)
+    X = rng.standard_normal((images, 7, size, size)).astype(dtype)  # one more may be transformed
     y = rng.integers(0, 3, images)
     found = []
     for fuses in (True, False):
         model = layers.Sequential(
-            layers.Conv2d(3, filters, taps, padding=taps // 2),
+            layers.Conv2d(7, filters, taps, padding=taps // 2),
             *([activation()] if activation else []), pool,
             layers.AdaptiveAvgPool2d(1), layers.Flatten(), layers.Linear(filters, 3), seed=1,
         ).astype(dtype)  # fmt: skip
